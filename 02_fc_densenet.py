@@ -1,0 +1,132 @@
+"""Train a segmentation network on a dataset folder.
+
+    python 02_fc_densenet.py                        train on dataset/ with the constants below
+    python 02_fc_densenet.py --batch-size 2         any constant is a flag too
+    python 02_fc_densenet.py --check                only check the dataset folder
+    python 02_fc_densenet.py --resume               go on after an interruption
+
+The best network by validation mean IoU is in models/, with its curves; 03_inference.py uses it.
+"""
+
+from pathlib import Path
+from typing import Any, Literal
+
+from segmentation.dataset.check import check_folders
+from segmentation.dataset.folder import open_dataset
+from segmentation.dataset.split import split_by_run
+from segmentation.flags import run
+from segmentation.labels import LabelTable
+from segmentation.report import draw_curves, print_iou
+
+# ---------------------------------------------------------------------------------------------- data
+DATASET = Path("dataset")  # folder with rgb/, seg_raw/ and labels.csv
+VALIDATION: Path | None = None  # folder to validate on; None: hold out runs of DATASET
+VALIDATION_SHARE = 0.15  # of the pictures, in whole recording runs, where VALIDATION is None
+SIZE = (240, 160)  # width and height that pictures are resized to, pixels; smaller is faster and coarser
+AUGMENT = True  # mirror, zoom, shift and recolour training pictures
+CLASS_WEIGHTING = 0.5  # 0: all pixels weigh alike in the loss; 1: all classes do, however rare
+
+# ------------------------------------------------------------------------------------------- network
+VARIANT: Literal["light", "56", "67", "103"] = "light"  # light: 0.7 million parameters; the others are the paper's
+GROUPS: int | None = None  # dense blocks on the way down, each halves the size; None: the variant's own
+GROWTH_RATE: int | None = None  # maps that each layer adds; None: the variant's own
+LAYERS_PER_BLOCK: int | None = None  # None: the variant's own
+DROPOUT: float | None = None  # 0 to below 1, after each convolution; None: the variant's own
+
+# ------------------------------------------------------------------------------------------ training
+EPOCHS = 30  # times that every picture is seen
+BATCH_SIZE = 4  # pictures a step; halve it when memory runs out
+LEARNING_RATE = 2e-3  # highest; it warms up, then falls to 0 along a cosine
+WEIGHT_DECAY = 1e-4  # of AdamW
+PRECISION: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"  # mixed_*: for GPUs and newest CPUs
+SEED = 1  # decides weights, split, order and augmentation
+THREADS = 2  # that read and prepare pictures
+
+# -------------------------------------------------------------------------------------------- output
+MODEL = Path("models/fc_densenet.keras")  # best model; beside it NAME_last.keras, to resume from, and NAME_curves.png
+RESUME = False  # go on from NAME_last.keras; the network is the one in it
+CHECK = False  # check the dataset folders, then stop
+
+
+def main(settings: Any) -> None:
+    """Check the data, hold out some for validation, train, show the result."""
+    folders = [settings.dataset] + ([settings.validation] if settings.validation else [])
+    reports = check_folders(folders)
+    if settings.check:
+        return
+    dataset = open_dataset(settings.dataset)
+    if settings.validation:
+        samples, held_out = dataset.samples, open_dataset(settings.validation).samples
+    else:
+        samples, held_out = split_by_run(dataset.samples, settings.validation_share, settings.seed)
+    train(settings, dataset.read_labels(), samples, held_out, reports[0].class_pixels)
+
+
+def train(settings: Any, labels: LabelTable, samples: Any, held_out: Any, class_pixels: Any) -> None:
+    """Build the network or load it to go on, fit it, print the best model's IoU per class."""
+    # TensorFlow takes seconds to load: not before flags and data are known to be right.
+    import keras
+
+    from segmentation import training
+    from segmentation.dataset.batches import Batches
+    from segmentation.model_file import TrainedModel, load_model
+    from segmentation.networks.fc_densenet import fc_densenet
+
+    keras.utils.set_random_seed(settings.seed)
+    keras.config.set_dtype_policy(settings.precision)
+    width, height = settings.size
+    common = {"height": height, "width": width, "batch_size": settings.batch_size, "threads": settings.threads}
+    batches = Batches(
+        samples,
+        labels,
+        training=True,
+        augmented=settings.augment,
+        class_weights=training.class_weights(class_pixels, settings.class_weighting),
+        seed=settings.seed,
+        **common,
+    )
+    validation = Batches(held_out, labels, **common)
+    last = settings.model.with_name(f"{settings.model.stem}_last.keras")
+    curves = settings.model.with_name(f"{settings.model.stem}_curves.png")
+
+    if settings.resume:
+        trained = load_model(last, with_optimizer=True)
+    else:
+        network = fc_densenet(
+            len(labels.classes),
+            variant=settings.variant,
+            groups=settings.groups,
+            growth_rate=settings.growth_rate,
+            layers_per_block=settings.layers_per_block,
+            dropout=settings.dropout,
+        )
+        training.compile_network(
+            network,
+            learning_rate=settings.learning_rate,
+            weight_decay=settings.weight_decay,
+            steps=settings.epochs * len(batches),
+        )
+        trained = TrainedModel(network, labels, height, width)
+
+    print(f"{trained.network.name}: {trained.network.count_params():,} parameters")
+    print(f"{len(samples)} pictures to train on, {len(held_out)} to validate, {len(batches)} steps an epoch")
+    whole = training.fit(
+        trained,
+        batches,
+        validation,
+        epochs=settings.epochs,
+        best=settings.model,
+        last=last,
+        after_epoch=lambda history: draw_curves(history, curves),
+    )
+    if not trained.history:
+        print("Stopped before the first epoch was whole; nothing is kept.")
+        return
+    best = load_model(settings.model)
+    confusion = training.evaluate(best.network, validation)
+    print_iou({"IoU": confusion}, labels.classes, f"{settings.model} on {len(held_out)} validation pictures")
+    print(f"Best model: {settings.model}   curves: {curves}" + ("" if whole else "   go on with --resume"))
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,37 @@
+"""Segment pictures with a trained network.
+
+    python 03_inference.py                          dataset_test/ to dataset_out/
+    python 03_inference.py --pictures my_photos     any folder of pictures
+
+For every picture: its classes in colour (seg/), as ids (seg_raw/), and a panel that shows picture, truth
+where there is one, prediction, filtered prediction and overlay. With truth, also IoU per class.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from segmentation.flags import run
+
+MODEL = Path("models/fc_densenet.keras")  # what 02_fc_densenet.py saved
+PICTURES = Path("dataset_test")  # pictures, alone or with labels as in dataset/
+OUTPUT = Path("dataset_out")  # made when missing; files of the same name are replaced
+FILTER = 5  # pixels; width of the window of the median filter, 1: none
+
+
+def main(settings: Any) -> None:
+    """Load the model, segment every picture, write the results, tell the score."""
+    from segmentation.dataset.folder import open_dataset
+    from segmentation.inference import segment_folder
+    from segmentation.model_file import load_model
+    from segmentation.report import print_iou
+
+    dataset = open_dataset(settings.pictures)
+    trained = load_model(settings.model)
+    confusions = segment_folder(trained, dataset, settings.output, settings.filter)
+    if confusions:
+        print_iou(confusions, trained.labels.classes, f"{settings.model} on {settings.pictures}")
+    print(f"{len(dataset.samples)} pictures segmented: {settings.output}")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,74 @@
+"""Read and write picture files: RGB and label ids, every failure told with the file's name."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from segmentation.errors import UserError
+from segmentation.labels import Bytes, LabelTable
+
+
+def read_picture(path: Path) -> Bytes:
+    """RGB picture (height, width, 3). Raises `UserError` for an empty or unreadable file."""
+    return np.asarray(_load(path).convert("RGB"))
+
+
+def read_ids(path: Path) -> Bytes:
+    """Label ids (height, width) of an 8-bit file.
+
+    With 3 or 4 channels the id is in the red one, as CARLA delivers it; a palette file holds its ids as
+    they are. Raises `UserError` for an empty or unreadable file, or one of another depth.
+    """
+    pixels = np.asarray(_load(path))
+    if pixels.dtype == bool:
+        pixels = pixels.astype(np.uint8)
+    if pixels.dtype != np.uint8:
+        raise UserError(f"{path}: labels are {pixels.dtype}, not 8 bits a pixel; save ids 0 to 255")
+    return np.ascontiguousarray(pixels if pixels.ndim == 2 else pixels[..., 0])
+
+
+def read_coloured_ids(path: Path, table: LabelTable) -> Bytes:
+    """Label ids (height, width) of a file that shows them in the table's colours, or holds them as grey.
+
+    Raises `UserError` for an empty or unreadable file and for a colour that is not in the table.
+    """
+    image = _load(path)
+    if image.mode == "L":
+        return np.asarray(image)
+    ids, known = table.ids_from_colours(np.asarray(image.convert("RGB")))
+    if not known.all():
+        raise UserError(f"{path}: {np.mean(~known):.1%} of its colours are not in labels.csv; add them there")
+    return ids
+
+
+def write_png(path: Path, pixels: Bytes) -> None:
+    """Write (height, width) or RGB (height, width, 3) under a temporary name, then rename.
+
+    Raises `UserError` when the folder cannot be written to; a killed process leaves no broken file.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(temporary, "PNG", compress_level=3)
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise UserError(f"{path}: cannot be written ({error.strerror or error}); free or change it") from None
+
+
+def _load(path: Path) -> Image.Image:
+    try:
+        if path.stat().st_size == 0:
+            raise UserError(f"{path}: empty file; record or export it again")
+        image = Image.open(path)
+        image.load()
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise UserError(f"{path}: cannot be read as a picture ({_reason(path, error)}); replace it") from None
+    return image
+
+
+def _reason(path: Path, error: Exception) -> str:
+    """The decoder's words without the path, which the sentence has already."""
+    return (getattr(error, "strerror", None) or str(error)).replace(f" {str(path)!r}", "")

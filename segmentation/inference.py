@@ -1,0 +1,116 @@
+"""Segment pictures of any size with a trained model."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from tqdm import tqdm
+
+from segmentation.dataset.batches import resize_picture
+from segmentation.dataset.folder import Dataset, Sample
+from segmentation.errors import UserError
+from segmentation.images import write_png
+from segmentation.labels import VOID, Bytes, LabelTable, read_labels
+from segmentation.metrics import Counts, confusion_matrix
+from segmentation.model_file import TrainedModel
+from segmentation.panel import draw_panel, overlay
+
+
+def segment(trained: TrainedModel, picture: Bytes) -> npt.NDArray[np.float32]:
+    """Class scores (height, width, classes) of an RGB picture (height, width, 3), at the picture's own size.
+
+    The network sees the picture at the size that it was trained on, so that things have the sizes it knows;
+    its scores are enlarged before the best class is chosen, which keeps borders smooth.
+    """
+    height, width = picture.shape[:2]
+    small = resize_picture(picture, trained.height, trained.width)
+    scores = np.asarray(trained.network.predict_on_batch(small[None])[0], np.float32)
+    # OpenCV resizes at most four channels at a time in some versions.
+    maps = [cv2.resize(scores[..., i], (width, height)) for i in range(scores.shape[-1])]
+    return np.stack(maps, axis=-1)
+
+
+def filter_median(classes: Bytes, window: int) -> Bytes:
+    """Most frequent class of the `window` x `window` pixels around each; removes specks.
+
+    For two classes this is the median filter; with more, a median of class numbers would invent classes
+    that happen to be numbered between two others. Raises nothing; 1 changes nothing.
+    """
+    best = np.full(classes.shape, -1, np.float32)
+    winners = classes.copy()
+    for index in np.unique(classes):
+        votes = cv2.blur((classes == index).astype(np.float32), (window, window))
+        winners[votes > best] = index
+        best = np.maximum(best, votes)
+    return winners
+
+
+def segment_folder(trained: TrainedModel, dataset: Dataset, output: Path, window: int) -> dict[str, Counts]:
+    """Segment every picture and write `seg/`, `seg_raw/` and `panel/` below `output`.
+
+    Returns the confusion matrices of the prediction and of the median-filtered prediction over all pictures
+    that have labels; empty when none has. Raises `UserError` at once for a window that is not odd; after the
+    last picture for those that could not be read, and for labels that do not fit theirs.
+    """
+    if window < 1 or window % 2 == 0:
+        raise UserError(f"filter is {window}; use an odd number of pixels, or 1 for none")
+    table, to_model = match_labels(dataset, trained.labels)
+    confusions: dict[str, Counts] = {}
+    problems: list[str] = []
+    for sample in tqdm(dataset.samples, desc="Segmenting", unit="picture", dynamic_ncols=True):
+        try:
+            picture = sample.read_picture()
+            truth = to_model[sample.read_ids(table)] if sample.label else None
+            if truth is not None and truth.shape != picture.shape[:2]:
+                raise UserError(f"{sample.label}: has not the size of its picture; record both at one size")
+        except UserError as error:
+            problems.append(str(error))
+            continue
+        prediction = segment(trained, picture).argmax(-1).astype(np.uint8)
+        filtered = filter_median(prediction, window)
+        write_results(output, sample, picture, truth, prediction, filtered, trained.labels)
+        if truth is not None:
+            for name, result in (("IoU", prediction), ("IoU, filtered", filtered)):
+                counts = confusion_matrix(truth, result, len(trained.labels.classes))
+                confusions[name] = confusions.get(name, 0) + counts
+    if problems:
+        raise UserError("\n".join([f"{len(problems)} of {len(dataset.samples)} pictures left out:", *problems]))
+    return confusions
+
+
+def match_labels(dataset: Dataset, labels: LabelTable) -> tuple[LabelTable, Bytes]:
+    """The table that the folder's labels are written in, and the model's class for each of its ids, (256,).
+
+    The folder's own `labels.csv` may be of another generation than the model's: classes are matched by name,
+    and those that the model does not know are void.
+    """
+    path = dataset.folder / "labels.csv"
+    table = read_labels(path) if path.exists() else labels
+    to_model = np.full(256, VOID, np.uint8)
+    for row in table.rows:
+        if row.class_name in labels.classes:
+            to_model[row.id] = labels.classes.index(row.class_name)
+    return table, to_model
+
+
+def write_results(
+    output: Path,
+    sample: Sample,
+    picture: Bytes,
+    truth: Bytes | None,
+    prediction: Bytes,
+    filtered: Bytes,
+    labels: LabelTable,
+) -> None:
+    """Write the colourised classes, the raw ids and the panel of one picture."""
+    colours = labels.colourise_classes(prediction)
+    tiles = {"picture": picture}
+    if truth is not None:
+        tiles["truth"] = labels.colourise_classes(truth)
+    tiles["prediction"] = colours
+    tiles["prediction, median-filtered"] = labels.colourise_classes(filtered)
+    tiles["overlay"] = overlay(picture, tiles["prediction, median-filtered"])
+    write_png(output / "seg" / f"seg_{sample.name}.png", colours)
+    write_png(output / "seg_raw" / f"seg_raw_{sample.name}.png", labels.to_ids(prediction))
+    write_png(output / "panel" / f"panel_{sample.name}.png", draw_panel(tiles, labels))

@@ -1,0 +1,75 @@
+"""One `.keras` file holds all that inference needs: network, label table, picture size, and how it was trained."""
+
+import json
+import os
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import keras
+
+from segmentation.errors import UserError
+from segmentation.labels import LabelTable, parse_labels
+from segmentation.networks import fc_densenet  # noqa: F401  registers the layers that a file may name
+
+NOTES = "segmentation.json"  # our part of the archive that Keras writes
+
+
+@dataclass
+class TrainedModel:
+    """A network and what must be known to use it or to train it further."""
+
+    network: keras.Model
+    labels: LabelTable
+    height: int  # of the pictures it was trained on, pixels
+    width: int
+    history: dict[str, list[float]] = field(default_factory=dict)  # figures of every epoch so far
+
+    @property
+    def best_score(self) -> float:
+        """Best validation mean IoU so far; -1 before the first epoch."""
+        return max(self.history.get("val_mean_iou", []), default=-1.0)
+
+
+def save_model(trained: TrainedModel, path: Path, with_optimizer: bool = False) -> None:
+    """Write the file under a temporary name, then rename: a killed process leaves the old file or the new.
+
+    With the optimizer's state the file can be trained further as if nothing had happened, and is
+    about three times as large. Raises `UserError` when it cannot be written.
+    """
+    notes = {
+        "labels": trained.labels.to_csv(),
+        "height": trained.height,
+        "width": trained.width,
+        "history": trained.history,
+    }
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}.part.keras")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        trained.network.save(temporary, include_optimizer=with_optimizer)
+        with zipfile.ZipFile(temporary, "a") as archive:
+            archive.writestr(NOTES, json.dumps(notes, indent=1))
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise UserError(f"{path}: cannot be written ({error.strerror or error}); free or change it") from None
+
+
+def load_model(path: Path, with_optimizer: bool = False) -> TrainedModel:
+    """Read a file of `save_model` in Keras's safe mode: no code in it is run.
+
+    Raises `UserError` when it is missing, broken, or holds no label table.
+    """
+    if not path.is_file():
+        raise UserError(f"{path}: no such model; train one with 02_fc_densenet.py or name another with --model")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            notes = json.loads(archive.read(NOTES))
+        network = keras.saving.load_model(path, compile=with_optimizer, safe_mode=True)
+    except KeyError:
+        raise UserError(f"{path}: holds no label table; use a model that 02_fc_densenet.py saved") from None
+    except (zipfile.BadZipFile, OSError, ValueError, TypeError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"{path}: cannot be read as a model ({reason}); train it again") from None
+    labels = parse_labels(notes["labels"], f"labels in {path}")
+    return TrainedModel(network, labels, notes["height"], notes["width"], notes["history"])

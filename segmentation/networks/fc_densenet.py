@@ -1,0 +1,179 @@
+"""FC-DenseNet: Jegou, Drozdzal, Vazquez, Romero, Bengio, "The One Hundred Layers Tiramisu", 2017, and a lighter kin.
+
+A dense block's layers each see all maps before them: what one layer finds need not be found again. On
+the way down whole stacks are handed across as skip connections; on the way up only a block's new maps
+are upsampled, or the number of maps would explode.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import keras
+from keras import layers, ops
+
+from segmentation.errors import UserError
+from segmentation.networks.layers import PACKAGE, class_scores, prepare_pictures
+
+
+@dataclass(frozen=True)
+class Variant:
+    """What tells one FC-DenseNet from another."""
+
+    growth_rate: int  # new maps of every layer
+    down_layers: tuple[int, ...]  # layers of every dense block on the way down; the way up mirrors them
+    bottleneck_layers: int
+    first_maps: int = 48
+    first_kernel: int = 3
+    compression: float = 1.0  # share of the maps that a transition down keeps
+    pooling: str = "max"  # of a transition down: "max" or "average"
+    dropout: float = 0.2
+
+
+# 56, 67 and 103 are the paper's; "light" suits small hardware and is none of the paper's: a wide first
+# convolution, transitions down that compress, and average pooling.
+VARIANTS = {
+    "light": Variant(12, (4,) * 5, 4, 36, 7, compression=0.6, pooling="average", dropout=0.25),
+    "56": Variant(12, (4,) * 5, 4),
+    "67": Variant(16, (5,) * 5, 5),
+    "103": Variant(16, (4, 5, 7, 10, 12), 15),
+}
+
+
+def fc_densenet(
+    classes: int,
+    *,
+    variant: str = "light",
+    groups: int | None = None,
+    growth_rate: int | None = None,
+    layers_per_block: int | None = None,
+    dropout: float | None = None,
+) -> keras.Model:
+    """Build an FC-DenseNet: RGB pictures (batch, height, width, 3), 0..255, to logits (..., classes) float32.
+
+    Any height and width. `groups` dense blocks on the way down (and as many up), each followed by a transition
+    that halves the size. `None` keeps what the variant has. Trainable parameters at 11 classes: 1,376,795
+    (56), 3,463,243 (67), 9,322,091 (103); at 13 classes 713,580 (light). Raises `UserError` for values
+    that no network can have.
+    """
+    shape = choose_variant(variant, groups, growth_rate, layers_per_block, dropout)
+    pictures = keras.Input((None, None, 3), name="pictures")
+    x = prepare_pictures(pictures, stride=2 ** len(shape.down_layers))
+    x = layers.Conv2D(shape.first_maps, shape.first_kernel, padding="same", name="first_convolution")(x)
+
+    skips = []
+    for group, depth in enumerate(shape.down_layers, 1):
+        new = dense_block(x, depth, shape, f"dense_down_{group}")
+        x = layers.Concatenate(name=f"stack_down_{group}")([x, new])
+        skips.append(x)
+        x = transition_down(x, shape, f"transition_down_{group}")
+
+    new = dense_block(x, shape.bottleneck_layers, shape, "bottleneck")
+
+    for group, depth in reversed([*enumerate(shape.down_layers, 1)]):
+        upsampled = transition_up(new, f"transition_up_{group}")
+        x = layers.Concatenate(name=f"stack_up_{group}")([upsampled, skips.pop()])
+        new = dense_block(x, depth, shape, f"dense_up_{group}")
+
+    x = layers.Concatenate(name="last_stack")([x, new])
+    return keras.Model(pictures, class_scores(x, pictures, classes), name=f"fc_densenet_{variant}")
+
+
+def choose_variant(
+    name: str,
+    groups: int | None = None,
+    growth_rate: int | None = None,
+    layers_per_block: int | None = None,
+    dropout: float | None = None,
+) -> Variant:
+    """The named variant with the given values in place of its own; raises `UserError` for impossible ones."""
+    if name not in VARIANTS:
+        raise UserError(f"variant {name!r}: no such FC-DenseNet; use one of {', '.join(VARIANTS)}")
+    for value, what in (
+        (groups, "groups"),
+        (growth_rate, "growth rate"),
+        (layers_per_block, "layers per block"),
+    ):
+        if value is not None and value < 1:
+            raise UserError(f"{what} is {value}; use 1 or more")
+    if dropout is not None and not 0 <= dropout < 1:
+        raise UserError(f"dropout is {dropout}; use 0 (none) to below 1")
+    variant = VARIANTS[name]
+    depths = variant.down_layers
+    if groups is not None:
+        depths = (depths + depths[-1:] * groups)[:groups]
+    if layers_per_block is not None:
+        depths = (layers_per_block,) * len(depths)
+    return replace(
+        variant,
+        growth_rate=growth_rate or variant.growth_rate,
+        down_layers=depths,
+        bottleneck_layers=layers_per_block or variant.bottleneck_layers,
+        dropout=variant.dropout if dropout is None else dropout,
+    )
+
+
+def dense_block(x: Any, depth: int, shape: Variant, name: str) -> Any:
+    """The new maps of a dense block, (batch, height, width, depth * growth_rate)."""
+    return DenseBlock(depth, shape.growth_rate, shape.dropout, name=name)(x)
+
+
+def transition_down(x: Any, shape: Variant, name: str) -> Any:
+    """Batch norm, ReLU, 1x1 convolution, dropout and 2x2 pooling: half the size."""
+    maps = int(x.shape[-1] * shape.compression)
+    x = layers.BatchNormalization(name=f"{name}_norm")(x)
+    x = layers.ReLU(name=f"{name}_relu")(x)
+    x = layers.Conv2D(maps, 1, kernel_initializer="he_uniform", name=f"{name}_conv")(x)
+    x = layers.Dropout(shape.dropout, name=f"{name}_dropout")(x)
+    pooling = {"max": layers.MaxPooling2D, "average": layers.AveragePooling2D}[shape.pooling]
+    return pooling(2, name=name)(x)
+
+
+def transition_up(x: Any, name: str) -> Any:
+    """A 3x3 transposed convolution with stride 2: twice the size, as many maps."""
+    return layers.Conv2DTranspose(
+        x.shape[-1], 3, strides=2, padding="same", kernel_initializer="he_uniform", name=name
+    )(x)
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class DenseBlock(layers.Layer):
+    """`depth` layers of batch norm, ReLU, 3x3 convolution and dropout; each sees the input and all new maps.
+
+    The output is the new maps alone, (batch, height, width, depth * growth_rate).
+    """
+
+    def __init__(self, depth: int, growth_rate: int, dropout: float, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.depth, self.growth_rate, self.dropout = depth, growth_rate, dropout
+        inner = {"dtype": self.dtype_policy}
+        self.norms = [layers.BatchNormalization(name=f"norm_{i}", **inner) for i in range(1, depth + 1)]
+        self.convolutions = [
+            layers.Conv2D(growth_rate, 3, padding="same", kernel_initializer="he_uniform", name=f"conv_{i}", **inner)
+            for i in range(1, depth + 1)
+        ]
+        self.dropouts = [layers.Dropout(dropout, name=f"dropout_{i}", **inner) for i in range(1, depth + 1)]
+
+    def build(self, shape: tuple) -> None:
+        """Make the weights: every layer's input is `growth_rate` maps wider than the one before."""
+        for i, (norm, convolution) in enumerate(zip(self.norms, self.convolutions, strict=True)):
+            seen = (*shape[:3], shape[3] + i * self.growth_rate)
+            norm.build(seen)
+            convolution.build(seen)
+
+    def call(self, x: Any, training: bool | None = None) -> Any:
+        """New maps of all layers, in their order."""
+        stack = [x]
+        for norm, convolution, dropout in zip(self.norms, self.convolutions, self.dropouts, strict=True):
+            seen = ops.concatenate(stack, axis=-1) if len(stack) > 1 else x
+            new = convolution(ops.relu(norm(seen, training=training)))
+            stack.append(dropout(new, training=training))
+        return ops.concatenate(stack[1:], axis=-1) if self.depth > 1 else stack[1]
+
+    def compute_output_shape(self, shape: tuple) -> tuple:
+        """The input's size, `depth * growth_rate` maps."""
+        return (*shape[:3], self.depth * self.growth_rate)
+
+    def get_config(self) -> dict:
+        """For the model file."""
+        own = {"depth": self.depth, "growth_rate": self.growth_rate, "dropout": self.dropout}
+        return {**super().get_config(), **own}

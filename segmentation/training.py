@@ -1,0 +1,152 @@
+"""Train a network: loss, schedule, the best model kept, resume."""
+
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+from tqdm.keras import TqdmCallback
+
+from segmentation.dataset.batches import Batches
+from segmentation.labels import VOID
+from segmentation.metrics import Counts, confusion_matrix
+from segmentation.model_file import TrainedModel, save_model
+
+
+def class_weights(pixels: npt.NDArray[np.int64], strength: float) -> npt.NDArray[np.float32]:
+    """Loss weight of a pixel by its class index, (256,), from how many pixels each class has; void weighs 0.
+
+    `strength` 0 weighs all pixels alike, 1 all classes; between them a class weighs its share to the power of
+    `-strength`. The mean weight of a pixel is 1.
+    """
+    weights = np.zeros(VOID + 1)
+    occurs = pixels[:VOID] > 0
+    weights[:VOID][occurs] = (pixels[:VOID][occurs] / pixels[:VOID].sum()) ** -strength
+    return (weights * pixels[:VOID].sum() / (weights[:VOID] @ pixels[:VOID])).astype(np.float32)
+
+
+def compile_network(network: keras.Model, *, learning_rate: float, weight_decay: float, steps: int) -> None:
+    """AdamW with a warm-up over the first 5 % of `steps` and a cosine down to 0, cross-entropy, mean IoU.
+
+    The loss is the mean over the pixels that are not void, by their weights where batches have any.
+    """
+    warmup = max(1, steps // 20)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        0.0, max(1, steps - warmup), warmup_target=learning_rate, warmup_steps=warmup
+    )
+    network.compile(
+        optimizer=keras.optimizers.AdamW(schedule, weight_decay=weight_decay),
+        loss=keras.losses.SparseCategoricalCrossentropy(
+            from_logits=True, ignore_class=VOID, reduction="mean_with_sample_weight"
+        ),
+        metrics=[
+            keras.metrics.MeanIoU(network.output_shape[-1], ignore_class=VOID, sparse_y_pred=False, name="mean_iou")
+        ],
+        jit_compile=worth_compiling(),
+    )
+
+
+def worth_compiling() -> bool:
+    """Whether XLA should compile the whole step: always, but for TensorFlow on a CPU, where it is slower."""
+    return keras.backend.backend() != "tensorflow" or bool(keras.distribution.list_devices("gpu"))
+
+
+def fit(
+    trained: TrainedModel,
+    training: Batches,
+    validation: Batches,
+    *,
+    epochs: int,
+    best: Path,
+    last: Path,
+    after_epoch: Callable[[dict[str, list[float]]], Any] = lambda history: None,
+) -> bool:
+    """Train up to `epochs`, counted from the start of `trained.history`; false when Ctrl-C ended it early.
+
+    After every epoch `best` is written if its validation mean IoU is the best so far, then `last`, from which
+    training can be resumed, and `after_epoch(history)` is called.
+    """
+    done = len(trained.history.get("loss", []))
+    training.start_epoch(done)
+    keeper = KeepModels(trained, best, last, after_epoch)
+    stopper = StopOnInterrupt()
+    progress = TqdmCallback(verbose=1, dynamic_ncols=True)
+    trained.network.fit(
+        training,
+        validation_data=validation,
+        epochs=epochs,
+        initial_epoch=done,
+        callbacks=[keeper, stopper, progress],
+        verbose=0,
+    )
+    return not stopper.interrupted
+
+
+class KeepModels(keras.callbacks.Callback):
+    """Write the best model by validation mean IoU, and the last with all that resuming needs.
+
+    The best score travels in the files, so a resumed run never overwrites a better model.
+    """
+
+    def __init__(
+        self,
+        trained: TrainedModel,
+        best: Path,
+        last: Path,
+        after_epoch: Callable[[dict[str, list[float]]], Any],
+    ) -> None:
+        super().__init__()
+        self.trained, self.best, self.last, self.after_epoch = trained, best, last, after_epoch
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Add the epoch's figures to the history and write the files."""
+        if self.model.stop_training:
+            return
+        figures = {name: float(value) for name, value in (logs or {}).items()}
+        improved = figures["val_mean_iou"] > self.trained.best_score
+        for name, value in figures.items():
+            self.trained.history.setdefault(name, []).append(value)
+        if improved:
+            save_model(self.trained, self.best)
+        save_model(self.trained, self.last, with_optimizer=True)
+        self.after_epoch(self.trained.history)
+
+
+class StopOnInterrupt(keras.callbacks.Callback):
+    """The first Ctrl-C ends training after the current step, and drops the unfinished epoch; the second at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.interrupted = False
+
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        """Take over Ctrl-C."""
+        self.previous = signal.signal(signal.SIGINT, self._interrupt)
+
+    def on_train_end(self, logs: dict | None = None) -> None:
+        """Give it back."""
+        signal.signal(signal.SIGINT, self.previous)
+
+    def on_test_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        """Leave validation too: an interrupted epoch is not scored."""
+        if self.interrupted:
+            self.model.stop_evaluating = True
+
+    def _interrupt(self, *_: object) -> None:
+        signal.signal(signal.SIGINT, self.previous)
+        self.interrupted = self.model.stop_training = True
+        print("\nStopping; what was learnt up to the last whole epoch is kept. Ctrl-C again stops at once.")
+
+
+def evaluate(network: keras.Model, batches: Batches) -> Counts:
+    """Confusion matrix (classes, classes) of the network over all samples, at the batches' size."""
+    classes = network.output_shape[-1]
+    confusion = np.zeros((classes, classes), np.int64)
+    for index in range(len(batches)):
+        pictures, truth = batches[index][:2]
+        scores = np.asarray(network.predict_on_batch(pictures))
+        confusion += confusion_matrix(truth, scores.argmax(-1).astype(np.uint8), classes)
+    return confusion
