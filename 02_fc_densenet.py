@@ -11,9 +11,11 @@ The best network by validation mean IoU is in models/, with its curves; 03_infer
 from pathlib import Path
 from typing import Any, Literal
 
+from segmentation.backend import load_keras
 from segmentation.dataset.check import check_folders
 from segmentation.dataset.folder import open_dataset
 from segmentation.dataset.split import split_by_run
+from segmentation.errors import UserError
 from segmentation.flags import run
 from segmentation.labels import LabelTable
 from segmentation.report import draw_curves, print_iou
@@ -44,7 +46,7 @@ THREADS = 2  # that read and prepare pictures
 
 # -------------------------------------------------------------------------------------------- output
 MODEL = Path("models/fc_densenet.keras")  # best model; beside it NAME_last.keras, to resume from, and NAME_curves.png
-RESUME = False  # go on from NAME_last.keras; the network is the one in it
+RESUME = False  # go on from NAME_last.keras, with the network, optimiser and schedule in it
 CHECK = False  # check the dataset folders, then stop
 
 
@@ -65,6 +67,7 @@ def main(settings: Any) -> None:
 def train(settings: Any, labels: LabelTable, samples: Any, held_out: Any, class_pixels: Any) -> None:
     """Build the network or load it to go on, fit it, print the best model's IoU per class."""
     # TensorFlow takes seconds to load: not before flags and data are known to be right.
+    load_keras()
     import keras
 
     from segmentation import training
@@ -91,6 +94,8 @@ def train(settings: Any, labels: LabelTable, samples: Any, held_out: Any, class_
 
     if settings.resume:
         trained = load_model(last, with_optimizer=True)
+        if trained.labels.classes != labels.classes:
+            raise UserError(f"{last}: was trained on other classes than {settings.dataset}; train without --resume")
     else:
         network = fc_densenet(
             len(labels.classes),

@@ -10,7 +10,10 @@ where there is one, prediction, filtered prediction and overlay. With truth, als
 from pathlib import Path
 from typing import Any
 
+from segmentation.backend import load_keras
+from segmentation.dataset.folder import open_dataset
 from segmentation.flags import run
+from segmentation.report import print_iou
 
 MODEL = Path("models/fc_densenet.keras")  # what 02_fc_densenet.py saved
 PICTURES = Path("dataset_test")  # pictures, alone or with labels as in dataset/
@@ -20,12 +23,11 @@ FILTER = 5  # pixels; width of the window of the median filter, 1: none
 
 def main(settings: Any) -> None:
     """Load the model, segment every picture, write the results, tell the score."""
-    from segmentation.dataset.folder import open_dataset
+    dataset = open_dataset(settings.pictures)
+    load_keras()
     from segmentation.inference import segment_folder
     from segmentation.model_file import load_model
-    from segmentation.report import print_iou
 
-    dataset = open_dataset(settings.pictures)
     trained = load_model(settings.model)
     confusions = segment_folder(trained, dataset, settings.output, settings.filter)
     if confusions:

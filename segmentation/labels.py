@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -113,6 +114,17 @@ class LabelTable:
         for row in self.rows:
             colours[row.id] = row.colour
         return colours
+
+
+def carla_table(version: str) -> Path:
+    """File with the label table of a CARLA server's version, such as "0.9.16".
+
+    Ids changed their meaning in 0.9.10 and in 0.9.14. What is not a version counts as the newest.
+    """
+    numbers = re.match(r"(\d+)\.(\d+)\.(\d+)", version)
+    release = tuple(map(int, numbers.groups())) if numbers else (0, 9, 14)
+    first = "0.9.14" if release >= (0, 9, 14) else "0.9.10" if release >= (0, 9, 10) else "0.9.0"
+    return TABLES / f"carla_{first}.csv"
 
 
 def read_labels(path: Path) -> LabelTable:

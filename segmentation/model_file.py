@@ -8,6 +8,7 @@ from pathlib import Path
 
 import keras
 
+from segmentation.backend import worth_compiling
 from segmentation.errors import UserError
 from segmentation.labels import LabelTable, parse_labels
 from segmentation.networks import fc_densenet  # noqa: F401  registers the layers that a file may name
@@ -66,6 +67,7 @@ def load_model(path: Path, with_optimizer: bool = False) -> TrainedModel:
         with zipfile.ZipFile(path) as archive:
             notes = json.loads(archive.read(NOTES))
         network = keras.saving.load_model(path, compile=with_optimizer, safe_mode=True)
+        network.jit_compile = worth_compiling()
     except KeyError:
         raise UserError(f"{path}: holds no label table; use a model that 02_fc_densenet.py saved") from None
     except (zipfile.BadZipFile, OSError, ValueError, TypeError) as error:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from tqdm.keras import TqdmCallback
 
+from segmentation.backend import worth_compiling
 from segmentation.dataset.batches import Batches
 from segmentation.labels import VOID
 from segmentation.metrics import Counts, confusion_matrix
@@ -49,11 +50,6 @@ def compile_network(network: keras.Model, *, learning_rate: float, weight_decay:
     )
 
 
-def worth_compiling() -> bool:
-    """Whether XLA should compile the whole step: always, but for TensorFlow on a CPU, where it is slower."""
-    return keras.backend.backend() != "tensorflow" or bool(keras.distribution.list_devices("gpu"))
-
-
 def fit(
     trained: TrainedModel,
     training: Batches,
@@ -79,10 +75,24 @@ def fit(
         validation_data=validation,
         epochs=epochs,
         initial_epoch=done,
-        callbacks=[keeper, stopper, progress],
+        callbacks=[SeedDropout(training.seed), keeper, stopper, progress],
         verbose=0,
     )
     return not stopper.interrupted
+
+
+class SeedDropout(keras.callbacks.Callback):
+    """Let the seed and the epoch decide dropout, whose state model files do not hold: a resumed run goes on alike."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        self.seed = seed
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        """Set every generator's state."""
+        states = [variable for variable in self.model.variables if variable.path.endswith("seed_generator_state")]
+        for index, state in enumerate(states):
+            state.assign(np.random.default_rng([self.seed, epoch, index]).integers(2**32, size=2, dtype=np.uint32))
 
 
 class KeepModels(keras.callbacks.Callback):

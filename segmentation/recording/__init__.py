@@ -1,0 +1,1 @@
+"""The CARLA client: synchronous mode, the camera pair, the dataset writer."""

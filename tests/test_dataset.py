@@ -1,0 +1,158 @@
+import itertools
+import os
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from segmentation.dataset.augment import _move, augment
+from segmentation.dataset.batches import Batches, resize_ids
+from segmentation.dataset.folder import open_dataset
+from segmentation.dataset.split import split_by_run
+from segmentation.errors import UserError
+from segmentation.images import write_png
+from segmentation.labels import VOID
+from tests.conftest import COLOURS, LABELS, run_script, street
+
+
+def read_all(folder):
+    dataset = open_dataset(folder)
+    labels = dataset.read_labels()
+    return [(sample.read_picture(), sample.read_ids(labels)) for sample in dataset.samples]
+
+
+def test_older_and_flat_layouts_read_the_same_as_the_present_one(make_dataset, tmp_path):
+    present = make_dataset(count=3)
+    older, flat, coloured = tmp_path / "older", tmp_path / "flat", tmp_path / "coloured"
+    for number in range(3):
+        picture, ids = street(number)
+        in_red = np.stack([ids, np.zeros_like(ids), np.full_like(ids, 9)], axis=-1)
+        write_png(older / "rgb" / f"rgb_{number:08d}.png", picture)
+        write_png(older / "seg_raw" / f"seg_raw_{number:08d}.png", in_red)
+        write_png(flat / f"rgb_{number:08d}.png", picture)
+        write_png(flat / f"seg_raw_{number:08d}.png", ids)
+        write_png(flat / f"seg_{number:08d}.png", picture)  # for people: ids win over it
+        write_png(coloured / f"rgb_{number:08d}.png", picture)
+        write_png(coloured / f"seg_{number:08d}.png", COLOURS[ids])
+    for folder in (older, flat, coloured):
+        (folder / "labels.csv").write_text(LABELS)
+        for (picture, ids), (wanted_picture, wanted_ids) in zip(read_all(folder), read_all(present), strict=True):
+            np.testing.assert_array_equal(picture, wanted_picture)
+            np.testing.assert_array_equal(ids, wanted_ids)
+
+
+def test_check_names_every_spoilt_file_in_one_report_and_writes_nothing(make_dataset):
+    folder = make_dataset(count=12)
+    rgb, seg = folder / "rgb", folder / "seg_raw"
+    (seg / "seg_raw_00000000.png").unlink()
+    (rgb / "rgb_00000001.png").unlink()
+    (rgb / "rgb_00000002.png").write_bytes(b"")
+    whole = (seg / "seg_raw_00000003.png").read_bytes()
+    (seg / "seg_raw_00000003.png").write_bytes(whole[: len(whole) // 2])
+    write_png(seg / "seg_raw_00000004.png", np.ones((16, 16), np.uint8))
+    write_png(seg / "seg_raw_00000005.png", np.full((32, 48), 99, np.uint8))
+    (rgb / "rgb_00000006.png").write_text("not a picture")
+    Image.fromarray(np.ones((32, 48), np.uint16)).save(seg / "seg_raw_00000007.png")
+    (folder / "labels.csv").write_text(LABELS + "9,Fence,1,2,3,Fence\n")
+    before = sorted((path, path.stat().st_mtime_ns) for path in folder.rglob("*"))
+
+    status, output = run_script("02_fc_densenet.py", "--dataset", folder, "--check")
+
+    assert status == 1
+    for expected in (
+        "rgb_00000000.png: has no labels",
+        "seg_raw_00000001.png: has no picture",
+        "rgb_00000002.png: empty file",
+        "seg_raw_00000003.png: cannot be read",
+        "seg_raw_00000004.png: is 16x16 where its picture rgb_00000004.png is 48x32",
+        "seg_raw_00000005.png: ids 99 are not in labels.csv",
+        "rgb_00000006.png: cannot be read",
+        "seg_raw_00000007.png: labels are",
+        "class Fence never occurs",
+    ):
+        assert expected in output
+    assert "00000008" not in output and "Traceback" not in output
+    assert sorted((path, path.stat().st_mtime_ns) for path in folder.rglob("*")) == before
+
+
+@pytest.mark.parametrize("spoil", ["missing", "empty", "no labels.csv"])
+def test_check_of_a_folder_that_is_no_dataset_says_what_to_do(make_dataset, tmp_path, spoil):
+    folder = tmp_path / "nowhere"
+    if spoil == "empty":
+        folder.mkdir()
+    if spoil == "no labels.csv":
+        folder = make_dataset()
+        (folder / "labels.csv").unlink()
+    status, output = run_script("02_fc_densenet.py", "--dataset", folder, "--check")
+    assert status == 1 and str(folder) in output and "Traceback" not in output
+
+
+def test_validation_holds_out_whole_runs(make_dataset):
+    samples = open_dataset(make_dataset(count=40)).samples
+    train, held_out = split_by_run(samples, 0.2, seed=3)
+    assert len(held_out) == 8
+    assert not {sample.run for sample in train} & {sample.run for sample in held_out}
+    assert sorted(train + held_out, key=lambda sample: sample.name) == list(samples)
+    assert split_by_run(samples, 0.2, seed=3) == (train, held_out)
+
+
+def test_without_runs_contiguous_blocks_are_held_out(make_dataset):
+    folder = make_dataset(count=40)
+    (folder / "frames.csv").unlink()
+    _, held_out = split_by_run(open_dataset(folder).samples, 0.1, seed=3)
+    numbers = [int(sample.name) for sample in held_out]
+    assert len(numbers) == 4
+    assert sum(later - earlier == 1 for earlier, later in itertools.pairwise(numbers)) >= 2
+
+
+def test_augmentation_moves_picture_and_classes_together_and_never_blends_classes():
+    picture, ids = street(1, 96, 144)
+    picture = np.repeat(ids[..., None] * 50, 3, axis=-1)
+    for seed in range(20):
+        moved_picture, moved_ids = _move(picture, ids, np.random.default_rng(seed))
+        inside = moved_ids != VOID
+        # Linear interpolation blends the picture along borders alone.
+        assert np.mean(moved_picture[..., 0][inside] == moved_ids[inside] * 50) > 0.93
+        assert set(np.unique(moved_ids)) <= {*np.unique(ids), VOID}
+        recoloured, same_ids = augment(picture, ids, np.random.default_rng(seed))
+        np.testing.assert_array_equal(same_ids, moved_ids)
+        assert recoloured.shape == picture.shape and recoloured.dtype == np.uint8
+
+
+def test_resized_labels_hold_only_ids_that_were_there_and_stay_centred():
+    ids = np.repeat(np.array([3, 200], np.uint8), 30)[None].repeat(60, axis=0)
+    small = resize_ids(ids, 20, 20)
+    assert set(np.unique(small)) == {3, 200}
+    np.testing.assert_array_equal(small, small[:, ::-1][:, ::-1])
+    assert (small == 3).sum() == (small == 200).sum()
+
+
+def test_batches_are_the_same_whatever_the_threads_and_whenever_training_is_resumed(make_dataset):
+    dataset = open_dataset(make_dataset(count=7))
+    settings = {"height": 24, "width": 40, "batch_size": 3, "training": True, "seed": 5}
+    one = Batches(dataset.samples, dataset.read_labels(), **settings)
+    two = Batches(dataset.samples, dataset.read_labels(), **settings)
+    one.on_epoch_end()
+    two.start_epoch(1)
+    assert len(one) == 3
+    for index in (2, 0, 1):
+        (pictures, classes), (others, _) = one[index], two[index]
+        np.testing.assert_array_equal(pictures, others)
+        assert pictures.shape == (3, 24, 40, 3) and pictures.dtype == np.uint8
+        assert classes.shape == (3, 24, 40) and set(np.unique(classes)) <= {0, 1, 2, VOID}
+    two.start_epoch(2)
+    assert not np.array_equal(one[0][0], two[0][0])
+
+
+def test_validation_batches_hold_every_sample_once_in_order(make_dataset):
+    dataset = open_dataset(make_dataset(count=7))
+    batches = Batches(dataset.samples, dataset.read_labels(), height=32, width=48, batch_size=3)
+    pictures = np.concatenate([batches[index][0] for index in range(len(batches))])
+    np.testing.assert_array_equal(pictures, np.stack([street(number)[0] for number in range(7)]))
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_that_cannot_be_written_is_named(tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(UserError, match="cannot be written"):
+        write_png(tmp_path / "a.png", np.zeros((2, 2), np.uint8))

@@ -1,0 +1,77 @@
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from segmentation.errors import UserError
+from segmentation.networks.fc_densenet import DenseBlock, fc_densenet
+
+
+def trainable_parameters(network):
+    return sum(int(np.prod(weight.shape)) for weight in network.trainable_weights)
+
+
+@pytest.mark.parametrize(
+    ("variant", "classes", "trainable", "all_parameters"),
+    [
+        ("56", 11, 1_376_795, 1_397_963),
+        ("67", 11, 3_463_243, 3_502_923),
+        ("103", 11, 9_322_091, 9_425_163),
+        ("light", 13, 713_580, 724_942),
+    ],
+)
+def test_variants_have_exactly_their_published_parameters(variant, classes, trainable, all_parameters):
+    network = fc_densenet(classes, variant=variant)
+    assert trainable_parameters(network) == trainable
+    assert network.count_params() == all_parameters
+
+
+def test_stacks_of_103_are_as_wide_as_in_the_reference_code():
+    network = fc_densenet(11, variant="103")
+    widths = [layer.output.shape[-1] for layer in network.layers if layer.name.startswith("stack_down")]
+    widths.append(network.get_layer("transition_down_5_conv").filters + 15 * 16)  # around the bottleneck
+    for number, depth in ((5, 12), (4, 10), (3, 7), (2, 5), (1, 4)):
+        widths.append(network.get_layer(f"stack_up_{number}").output.shape[-1] + depth * 16)
+    assert widths == [112, 192, 304, 464, 656, 896, 1088, 816, 576, 384, 256]
+
+
+def plain_dense_block(maps, depth, growth_rate):
+    """The paper's dense block in stock Keras layers, written apart from ours."""
+    start = keras.Input((None, None, maps))
+    x, new = start, []
+    for _ in range(depth):
+        y = layers.ReLU()(layers.BatchNormalization()(x))
+        new.append(layers.Conv2D(growth_rate, 3, padding="same")(y))
+        x = layers.Concatenate()([x, new[-1]])
+    return keras.Model(start, layers.Concatenate()(new))
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_dense_block_equals_stock_layers(training):
+    block = DenseBlock(3, 4, 0.0)
+    x = np.random.default_rng(0).normal(size=(2, 9, 7, 5)).astype("float32")
+    block(x)
+    random = np.random.default_rng(1)
+    for weight in block.weights:
+        weight.assign(random.uniform(0.1, 1, weight.shape))
+    plain = plain_dense_block(5, 3, 4)
+    for norm, ours in zip([la for la in plain.layers if "norm" in la.name], block.norms, strict=True):
+        norm.set_weights(ours.get_weights())
+    for convolution, ours in zip([la for la in plain.layers if "conv" in la.name], block.convolutions, strict=True):
+        convolution.set_weights(ours.get_weights())
+    np.testing.assert_allclose(block(x, training=training), plain(x, training=training), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (31, 33), (45, 64)])
+def test_any_picture_size_comes_back_as_it_went_in(size):
+    network = fc_densenet(3, groups=2, layers_per_block=1, growth_rate=4)
+    scores = network.predict_on_batch(np.zeros((1, *size, 3), np.uint8))
+    assert scores.shape == (1, *size, 3) and scores.dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"variant": "57"}, {"groups": 0}, {"growth_rate": -1}, {"layers_per_block": 0}, {"dropout": 1.0}]
+)
+def test_values_that_no_network_can_have_are_refused(wrong):
+    with pytest.raises(UserError, match=str(next(iter(wrong.values())))):
+        fc_densenet(3, **wrong)

@@ -1,0 +1,49 @@
+import numpy as np
+import pytest
+
+from segmentation.errors import UserError
+from segmentation.labels import TABLES, VOID, carla_table, parse_labels, read_labels
+from tests.conftest import LABELS
+
+
+@pytest.mark.parametrize(
+    ("table", "ids", "classes"),
+    [("carla_0.9.0", 13, 12), ("carla_0.9.10", 23, 22), ("carla_0.9.14", 29, 28), ("camvid", 12, 11)],
+)
+def test_tables_that_ship_hold_all_ids_and_survive_a_round_trip(table, ids, classes):
+    labels = read_labels(TABLES / f"{table}.csv")
+    assert labels.ids.tolist() == list(range(ids))
+    assert len(labels.classes) == classes
+    assert parse_labels(labels.to_csv(), "text") == labels
+    found, known = labels.ids_from_colours(labels.colourise_ids(labels.ids))
+    assert known.all() and found.tolist() == labels.ids.tolist()
+
+
+@pytest.mark.parametrize(
+    ("version", "road", "light"),
+    [("0.9.9", 7, None), ("0.9.10", 7, 18), ("0.9.13", 7, 18), ("0.9.14", 1, 7), ("0.9.16", 1, 7), ("0.10.0", 1, 7)],
+)
+def test_server_version_decides_what_ids_mean(version, road, light):
+    names = {row.name: row.id for row in read_labels(carla_table(version)).rows}
+    assert names.get("Roads", names.get("Road")) == road
+    assert names.get("TrafficLight") == light
+
+
+def test_ids_merge_into_classes_in_order_of_appearance_and_unknown_ids_are_void():
+    labels = parse_labels(LABELS, "labels.csv")
+    assert labels.classes == ("Road", "Sky", "Vehicle")
+    assert labels.to_classes(np.array([[0, 1, 2], [3, 4, 77]], np.uint8)).tolist() == [[VOID, 0, 1], [2, 2, VOID]]
+    assert labels.to_ids(np.array([0, 1, 2, VOID], np.uint8)).tolist() == [1, 2, 3, 0]
+    assert labels.colourise_classes(np.array([2, VOID], np.uint8)).tolist() == [[0, 0, 142], [0, 0, 0]]
+
+
+def test_every_wrong_line_is_told_at_once():
+    text = "id,name,red,green,blue,class\n1,Road,1,2,3,Road\n1,Sky,1,2,3,Sky\n2,Car,300,0,0,Car\n3,Bus\n"
+    with pytest.raises(UserError) as error:
+        parse_labels(text, "my.csv")
+    assert all(word in str(error.value) for word in ("my.csv", "line 3: id 1 stands twice", "line 4: red", "line 5"))
+
+
+def test_a_table_of_void_alone_is_refused():
+    with pytest.raises(UserError, match="nothing to learn"):
+        parse_labels("id,name,red,green,blue,class\n1,Road,1,2,3,\n", "my.csv")

@@ -1,0 +1,143 @@
+import json
+import signal
+import time
+import zipfile
+
+import keras
+import numpy as np
+import pytest
+
+from segmentation.errors import UserError
+from segmentation.labels import VOID, parse_labels
+from segmentation.model_file import TrainedModel, load_model, save_model
+from segmentation.networks.fc_densenet import fc_densenet
+from segmentation.training import class_weights, compile_network
+from tests.conftest import LABELS, TINY, run_script, start_script
+
+
+@pytest.fixture
+def tiny_model():
+    network = fc_densenet(3, groups=1, layers_per_block=1, growth_rate=4, dropout=0.0)
+    compile_network(network, learning_rate=1e-3, weight_decay=0.0, steps=10)
+    return TrainedModel(network, parse_labels(LABELS, "labels.csv"), 32, 48, {"val_mean_iou": [0.25]})
+
+
+def history_of(path):
+    with zipfile.ZipFile(path) as archive:
+        return json.loads(archive.read("segmentation.json"))["history"]
+
+
+def test_void_counts_in_no_loss_and_no_metric(tiny_model):
+    pictures = np.random.default_rng(0).integers(0, 255, (1, 32, 48, 3)).astype(np.uint8)
+    truth = np.zeros((1, 32, 48), np.uint8)
+    truth[:, :16] = VOID
+    scores = tiny_model.network.predict_on_batch(pictures)
+    loss, iou = tiny_model.network.evaluate(pictures, truth, verbose=0)
+    counted = scores[0, 16:].reshape(-1, 3)
+    log_softmax = counted - np.log(np.exp(counted).sum(-1, keepdims=True))
+    assert loss == pytest.approx(-log_softmax[:, 0].mean(), rel=1e-4)
+    predicted = counted.argmax(-1)
+    present = [c for c in range(3) if c == 0 or (predicted == c).any()]
+    assert iou == pytest.approx((predicted == 0).mean() / len(present), abs=1e-5)
+
+
+def test_class_weights_lift_rare_classes_and_keep_the_mean():
+    pixels = np.zeros(VOID + 1, np.int64)
+    pixels[:3] = 900, 100, 0
+    pixels[VOID] = 500
+    assert class_weights(pixels, 0.0)[:2].tolist() == [1, 1]
+    full = class_weights(pixels, 1.0)
+    assert full[0] * 900 == pytest.approx(full[1] * 100)
+    half = class_weights(pixels, 0.5)
+    assert half[1] / half[0] == pytest.approx(3)
+    assert (half[:2] @ pixels[:2]) / 1000 == pytest.approx(1)
+    assert half[2] == half[VOID] == 0
+
+
+def test_model_file_holds_all_that_inference_needs(tiny_model, tmp_path):
+    path = tmp_path / "model.keras"
+    save_model(tiny_model, path)
+    loaded = load_model(path)
+    pictures = np.random.default_rng(0).integers(0, 255, (2, 30, 50, 3)).astype(np.uint8)
+    np.testing.assert_allclose(
+        loaded.network.predict_on_batch(pictures), tiny_model.network.predict_on_batch(pictures), rtol=1e-5, atol=1e-5
+    )
+    assert (loaded.labels, loaded.height, loaded.width) == (tiny_model.labels, 32, 48)
+    assert loaded.best_score == 0.25
+    assert [file.name for file in tmp_path.iterdir()] == ["model.keras"]
+
+
+@pytest.mark.parametrize("spoil", ["missing", "cut", "text", "plain Keras"])
+def test_a_file_that_is_no_model_of_ours_is_named(tiny_model, tmp_path, spoil):
+    path = tmp_path / "model.keras"
+    save_model(tiny_model, path)
+    if spoil == "missing":
+        path.unlink()
+    elif spoil == "cut":
+        path.write_bytes(path.read_bytes()[:1000])
+    elif spoil == "text":
+        path.write_text("hello")
+    else:
+        keras.saving.save_model(tiny_model.network, path)
+    with pytest.raises(UserError, match=r"model\.keras"):
+        load_model(path)
+
+
+def wait_for(condition, process, seconds=240):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert process.poll() is None, process.stdout.read()
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def test_training_killed_and_resumed_equals_one_that_ran_through(make_dataset, tmp_path):
+    folder = make_dataset(count=12)
+    common = ("--dataset", folder, *TINY, "--epochs", 4, "--validation-share", "0.34")
+    status, output = run_script("02_fc_densenet.py", *common, "--model", tmp_path / "through" / "net.keras")
+    assert status == 0, output
+    through = history_of(tmp_path / "through" / "net_last.keras")
+
+    model, last = tmp_path / "killed" / "net.keras", tmp_path / "killed" / "net_last.keras"
+    process = start_script("02_fc_densenet.py", *common, "--model", model)
+    wait_for(last.exists, process)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    done = len(history_of(last)["loss"])
+    assert done < 4
+    status, output = run_script("02_fc_densenet.py", *common, "--model", model, "--resume")
+    assert status == 0, output
+    resumed = history_of(last)
+    assert len(resumed["loss"]) == 4
+    for name, values in through.items():
+        np.testing.assert_allclose(resumed[name], values, rtol=1e-3, atol=1e-3, err_msg=name)
+    assert load_model(model).best_score == max(load_model(model).history["val_mean_iou"])
+    assert load_model(model).best_score == pytest.approx(max(resumed["val_mean_iou"]))
+
+
+def test_ctrl_c_ends_training_cleanly_with_the_best_model_kept(make_dataset, tmp_path):
+    model = tmp_path / "net.keras"
+    process = start_script("02_fc_densenet.py", "--dataset", make_dataset(), *TINY, "--epochs", 1000, "--model", model)
+    wait_for(model.exists, process)
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 0, output
+    assert "Traceback" not in output and "mean IoU" in output and "--resume" in output
+    assert load_model(model).history
+
+
+@pytest.mark.parametrize(
+    ("flags", "status", "words"),
+    [
+        (["--batch-size", "many"], 2, "many"),
+        (["--no-such-flag"], 2, "no-such-flag"),
+        (["--resume"], 1, "net_last.keras: no such model"),
+        (["--validation-share", "2"], 1, "validation share is 2"),
+        (["--groups", "0"], 1, "groups is 0"),
+    ],
+)
+def test_wrong_values_get_one_sentence(make_dataset, tmp_path, flags, status, words):
+    found, output = run_script(
+        "02_fc_densenet.py", "--dataset", make_dataset(), "--model", tmp_path / "net.keras", *flags
+    )
+    assert found == status and words in output and "Traceback" not in output
