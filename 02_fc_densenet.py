@@ -36,7 +36,7 @@ LAYERS_PER_BLOCK: int | None = None  # None: the variant's own
 DROPOUT: float | None = None  # 0 to below 1, after each convolution; None: the variant's own
 
 # ------------------------------------------------------------------------------------------ training
-EPOCHS = 30  # times that every picture is seen
+EPOCHS = 8  # times that every picture is seen; more is better and takes longer
 BATCH_SIZE = 4  # pictures a step; halve it when memory runs out
 LEARNING_RATE = 2e-3  # highest; it warms up, then falls to 0 along a cosine
 WEIGHT_DECAY = 1e-4  # of AdamW
@@ -78,13 +78,18 @@ def train(settings: Any, labels: LabelTable, samples: Any, held_out: Any, class_
     keras.utils.set_random_seed(settings.seed)
     keras.config.set_dtype_policy(settings.precision)
     width, height = settings.size
-    common = {"height": height, "width": width, "batch_size": settings.batch_size, "threads": settings.threads}
+    common = {
+        "height": height,
+        "width": width,
+        "batch_size": settings.batch_size,
+        "class_weights": training.class_weights(class_pixels, settings.class_weighting),
+        "threads": settings.threads,
+    }
     batches = Batches(
         samples,
         labels,
         training=True,
         augmented=settings.augment,
-        class_weights=training.class_weights(class_pixels, settings.class_weighting),
         seed=settings.seed,
         **common,
     )

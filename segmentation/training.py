@@ -75,6 +75,7 @@ def fit(
         validation_data=validation,
         epochs=epochs,
         initial_epoch=done,
+        shuffle=False,  # batches shuffle their samples themselves, by seed and epoch
         callbacks=[SeedDropout(training.seed), keeper, stopper, progress],
         verbose=0,
     )
