@@ -14,7 +14,7 @@ from typing import Any
 from tqdm import tqdm
 
 from segmentation.errors import UserError
-from segmentation.flags import run
+from segmentation.flags import require_at_least, run
 from segmentation.images import write_png
 from segmentation.labels import LabelTable, carla_table, read_labels
 from segmentation.recording.cameras import camera_pair
@@ -36,6 +36,7 @@ CAMERA_HEIGHT = 1.7  # metres; of both cameras
 
 def main(settings: Any) -> None:
     """Connect, drive, record; leave the server as it was."""
+    require_at_least(1, settings, "size", "pictures", "every", "frames_per_second")
     client = connect(settings.host, settings.port, settings.timeout)
     labels = write_labels(settings.output, client.get_server_version())
     run_name = time.strftime("%Y%m%d_%H%M%S")

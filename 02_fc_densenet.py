@@ -16,7 +16,7 @@ from segmentation.dataset.check import check_folders
 from segmentation.dataset.folder import open_dataset
 from segmentation.dataset.split import split_by_run
 from segmentation.errors import UserError
-from segmentation.flags import run
+from segmentation.flags import require_at_least, run
 from segmentation.labels import LabelTable
 from segmentation.report import draw_curves, print_iou
 
@@ -52,16 +52,22 @@ CHECK = False  # check the dataset folders, then stop
 
 def main(settings: Any) -> None:
     """Check the data, hold out some for validation, train, show the result."""
+    require_at_least(1, settings, "size", "epochs", "batch_size", "threads")
+    require_at_least(0, settings, "seed", "learning_rate", "weight_decay", "class_weighting")
     folders = [settings.dataset] + ([settings.validation] if settings.validation else [])
     reports = check_folders(folders)
     if settings.check:
         return
     dataset = open_dataset(settings.dataset)
+    labels = dataset.read_labels()
     if settings.validation:
-        samples, held_out = dataset.samples, open_dataset(settings.validation).samples
+        other = open_dataset(settings.validation)
+        if other.read_labels() != labels:
+            raise UserError(f"{other.folder}: its labels.csv differs from that of {dataset.folder}; make them alike")
+        samples, held_out = dataset.samples, other.samples
     else:
         samples, held_out = split_by_run(dataset.samples, settings.validation_share, settings.seed)
-    train(settings, dataset.read_labels(), samples, held_out, reports[0].class_pixels)
+    train(settings, labels, samples, held_out, reports[0].class_pixels)
 
 
 def train(settings: Any, labels: LabelTable, samples: Any, held_out: Any, class_pixels: Any) -> None:

@@ -54,6 +54,14 @@ def parse(script: ModuleType, arguments: list[str] | None = None) -> Any:
     return tyro.cli(settings, args=arguments, description=script.__doc__)
 
 
+def require_at_least(least: float, settings: Any, *names: str) -> None:
+    """Raise a `UserError` for every setting in `names`, or part of one, that is less than `least`."""
+    for name in names:
+        value = getattr(settings, name)
+        if min(value if isinstance(value, tuple) else (value,)) < least:
+            raise UserError(f"--{name.replace('_', '-')} is {value}; use {least} or more")
+
+
 def _type_of(value: Any) -> Any:
     if isinstance(value, Path):
         return Path

@@ -133,6 +133,8 @@ def test_ctrl_c_ends_training_cleanly_with_the_best_model_kept(make_dataset, tmp
         (["--no-such-flag"], 2, "no-such-flag"),
         (["--resume"], 1, "net_last.keras: no such model"),
         (["--validation-share", "2"], 1, "validation share is 2"),
+        (["--batch-size", "0"], 1, "--batch-size is 0"),
+        (["--size", "240", "0"], 1, "--size is (240, 0)"),
         (["--groups", "0"], 1, "groups is 0"),
     ],
 )

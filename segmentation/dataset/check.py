@@ -82,7 +82,7 @@ def print_report(report: Report) -> None:
         print(problem)
     for name in report.missing_classes:
         print(f"{report.folder}: class {name} never occurs, so it cannot be learnt; make it void or record some")
-    print(f"{report.folder}: {report.pictures} pictures, {len(report.problems) or 'no'} problems")
+    print(f"{report.folder}: pictures {report.pictures}, problems {len(report.problems)}")
 
 
 def _check_samples(dataset: Dataset, labels: LabelTable | None) -> Iterator[tuple[list[str], np.ndarray]]:
