@@ -46,14 +46,13 @@ THREADS = 2  # that read and prepare pictures
 
 # -------------------------------------------------------------------------------------------- output
 MODEL = Path("models/fc_densenet.keras")  # best model; beside it NAME_last.keras, to resume from, and NAME_curves.png
-RESUME = False  # go on from NAME_last.keras, with the network, optimiser and schedule in it
+RESUME = False  # go on from NAME_last.keras as if nothing had happened; give the same flags as before
 CHECK = False  # check the dataset folders, then stop
 
 
 def main(settings: Any) -> None:
     """Check the data, hold out some for validation, train, show the result."""
-    require_at_least(1, settings, "size", "epochs", "batch_size", "threads")
-    require_at_least(0, settings, "seed", "learning_rate", "weight_decay", "class_weighting")
+    check_settings(settings)
     folders = [settings.dataset] + ([settings.validation] if settings.validation else [])
     reports = check_folders(folders)
     if settings.check:
@@ -70,16 +69,25 @@ def main(settings: Any) -> None:
     train(settings, labels, samples, held_out, reports[0].class_pixels)
 
 
+def check_settings(settings: Any) -> None:
+    """Refuse impossible values before any long work."""
+    require_at_least(1, settings, "size", "epochs", "batch_size", "threads")
+    require_at_least(0, settings, "seed", "learning_rate", "weight_decay", "class_weighting")
+    if not 0 < settings.validation_share < 1:
+        raise UserError(f"--validation-share is {settings.validation_share}; use a number between 0 and 1")
+    if settings.model.suffix != ".keras":
+        raise UserError(f"--model is {settings.model}; its name must end in .keras")
+
+
 def train(settings: Any, labels: LabelTable, samples: Any, held_out: Any, class_pixels: Any) -> None:
-    """Build the network or load it to go on, fit it, print the best model's IoU per class."""
+    """Fit a network, print the IoU per class of the best."""
     # TensorFlow takes seconds to load: not before flags and data are known to be right.
     load_keras()
     import keras
 
     from segmentation import training
     from segmentation.dataset.batches import Batches
-    from segmentation.model_file import TrainedModel, load_model
-    from segmentation.networks.fc_densenet import fc_densenet
+    from segmentation.model_file import load_model
 
     keras.utils.set_random_seed(settings.seed)
     keras.config.set_dtype_policy(settings.precision)
@@ -91,39 +99,12 @@ def train(settings: Any, labels: LabelTable, samples: Any, held_out: Any, class_
         "class_weights": training.class_weights(class_pixels, settings.class_weighting),
         "threads": settings.threads,
     }
-    batches = Batches(
-        samples,
-        labels,
-        training=True,
-        augmented=settings.augment,
-        seed=settings.seed,
-        **common,
-    )
+    batches = Batches(samples, labels, training=True, augmented=settings.augment, seed=settings.seed, **common)
     validation = Batches(held_out, labels, **common)
     last = settings.model.with_name(f"{settings.model.stem}_last.keras")
     curves = settings.model.with_name(f"{settings.model.stem}_curves.png")
 
-    if settings.resume:
-        trained = load_model(last, with_optimizer=True)
-        if trained.labels.classes != labels.classes:
-            raise UserError(f"{last}: was trained on other classes than {settings.dataset}; train without --resume")
-    else:
-        network = fc_densenet(
-            len(labels.classes),
-            variant=settings.variant,
-            groups=settings.groups,
-            growth_rate=settings.growth_rate,
-            layers_per_block=settings.layers_per_block,
-            dropout=settings.dropout,
-        )
-        training.compile_network(
-            network,
-            learning_rate=settings.learning_rate,
-            weight_decay=settings.weight_decay,
-            steps=settings.epochs * len(batches),
-        )
-        trained = TrainedModel(network, labels, height, width)
-
+    trained = start_or_resume(settings, last, batches, [sample.name for sample in held_out])
     print(f"{trained.network.name}: {trained.network.count_params():,} parameters")
     print(f"{len(samples)} pictures to train on, {len(held_out)} to validate, {len(batches)} steps an epoch")
     whole = training.fit(
@@ -142,6 +123,41 @@ def train(settings: Any, labels: LabelTable, samples: Any, held_out: Any, class_
     confusion = training.evaluate(best.network, validation)
     print_iou({"IoU": confusion}, labels.classes, f"{settings.model} on {len(held_out)} validation pictures")
     print(f"Best model: {settings.model}   curves: {curves}" + ("" if whole else "   go on with --resume"))
+
+
+def start_or_resume(settings: Any, last: Path, batches: Any, held_out: list[str]) -> Any:
+    """A new network with its optimiser, or the one of the run that was interrupted, as it was."""
+    from segmentation import training
+    from segmentation.model_file import TrainedModel, load_model
+    from segmentation.networks.fc_densenet import fc_densenet
+
+    free = ("model", "resume", "check", "threads")  # may change in the middle of a training
+    recipe = {name: str(value) for name, value in vars(settings).items() if name not in free}
+    recipe["held_out"] = held_out
+    if settings.resume:
+        trained = load_model(last, with_optimizer=True)
+        changed = [name for name in recipe if trained.recipe.get(name) != recipe[name]]
+        if changed or trained.labels != batches.labels:
+            what = ", ".join(changed) or "labels.csv"
+            raise UserError(f"{last}: was trained with another {what}; give the same, or train without --resume")
+        return trained
+    network = fc_densenet(
+        len(batches.labels.classes),
+        variant=settings.variant,
+        groups=settings.groups,
+        growth_rate=settings.growth_rate,
+        layers_per_block=settings.layers_per_block,
+        dropout=settings.dropout,
+    )
+    training.compile_network(
+        network,
+        learning_rate=settings.learning_rate,
+        weight_decay=settings.weight_decay,
+        steps=settings.epochs * len(batches),
+    )
+    trained = TrainedModel(network, batches.labels, batches.height, batches.width, recipe)
+    training.require_writable(settings.model.parent)
+    return trained
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from typing import Any
 
 from segmentation.backend import load_keras
 from segmentation.dataset.folder import open_dataset
+from segmentation.errors import UserError
 from segmentation.flags import run
 from segmentation.report import print_iou
 
@@ -23,16 +24,23 @@ FILTER = 5  # pixels; width of the window of the median filter, 1: none
 
 def main(settings: Any) -> None:
     """Load the model, segment every picture, write the results, tell the score."""
+    if settings.filter < 1 or settings.filter % 2 == 0:
+        raise UserError(f"--filter is {settings.filter}; use an odd number of pixels, or 1 for none")
+    if settings.output.resolve() == settings.pictures.resolve():
+        raise UserError(f"--output is {settings.output}, where the pictures are; name another folder")
     dataset = open_dataset(settings.pictures)
+    # TensorFlow takes seconds to load: not before flags and pictures are known to be right.
     load_keras()
     from segmentation.inference import segment_folder
     from segmentation.model_file import load_model
 
     trained = load_model(settings.model)
-    confusions = segment_folder(trained, dataset, settings.output, settings.filter)
+    confusions, problems = segment_folder(trained, dataset, settings.output, settings.filter)
     if confusions:
         print_iou(confusions, trained.labels.classes, f"{settings.model} on {settings.pictures}")
-    print(f"{len(dataset.samples)} pictures segmented: {settings.output}")
+    print(f"Results: {settings.output}   panels to look at: {settings.output / 'panel'}")
+    if problems:
+        raise UserError("\n".join(["not all files could be used:", *problems]))
 
 
 if __name__ == "__main__":

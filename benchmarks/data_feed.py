@@ -39,19 +39,21 @@ def main(settings: Any) -> None:
         width=width,
         batch_size=settings.batch_size,
         training=True,
+        class_weights=np.ones(256, np.float32),
     )
     network = fc_densenet(len(batches.labels.classes))
     compile_network(network, learning_rate=1e-3, weight_decay=1e-4, steps=100)
-    network.train_on_batch(*batches[0])
+    batch = batches[0]
+    network.train_on_batch(*batch)
 
     feed_rates, step_rates = [], []
     with ThreadPoolExecutor(settings.threads) as pool:
         for _ in range(settings.steps):
             start = time.perf_counter()
-            count = sum(len(batch[0]) for batch in pool.map(batches.__getitem__, range(min(len(batches), 25))))
+            count = sum(len(fed[0]) for fed in pool.map(batches.__getitem__, range(min(len(batches), 25))))
             feed_rates.append(count / (time.perf_counter() - start))
             start = time.perf_counter()
-            network.train_on_batch(*batches[0])
+            network.train_on_batch(*batch)
             step_rates.append(settings.batch_size / (time.perf_counter() - start))
     feed, step = np.median(feed_rates), np.median(step_rates)
     print(f"Python {sys.version.split()[0]}, Keras {keras.__version__} on {keras.backend.backend()}, {width}x{height}")

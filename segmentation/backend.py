@@ -8,7 +8,7 @@ from segmentation.errors import UserError
 
 
 def load_keras() -> None:
-    """Import Keras. Raises `UserError` when the backend that KERAS_BACKEND names is not installed.
+    """Import Keras. Raises `UserError` when the backend that KERAS_BACKEND names cannot be loaded.
 
     TensorFlow's C++ part prints notes about the machine that no setting silences; they go to nowhere. What
     Python says, its errors included, is told as ever.
@@ -18,10 +18,10 @@ def load_keras() -> None:
     os.dup2(nowhere, 2)
     try:
         importlib.import_module("keras")
-    except ModuleNotFoundError as error:
+    except (ImportError, ValueError) as error:
         raise UserError(
-            f"{error.name} is not installed; install the requirements, or name a backend that is installed: "
-            "KERAS_BACKEND=jax"
+            f"Keras cannot load its backend ({error}); install the requirements, or name a backend that is "
+            "installed, such as KERAS_BACKEND=jax"
         ) from None
     finally:
         os.dup2(stderr, 2)

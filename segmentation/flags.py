@@ -36,8 +36,8 @@ def parse(script: ModuleType, arguments: list[str] | None = None) -> Any:
     """The script's constants as a frozen object with lower-case names, changed by `arguments`.
 
     A constant is a name in capitals assigned at the module's top level. Its type is its annotation or,
-    without one, the type of its value; its help is the comment behind it and in the comment lines
-    directly below that are indented. `arguments` defaults to those of the command line.
+    without one, the type of its value; its help is the comment behind it, with
+    the indented comment lines that follow. `arguments` defaults to those of the command line.
     """
     help_texts = _comments(Path(str(script.__file__)))
     annotations = getattr(script, "__annotations__", {})

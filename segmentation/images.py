@@ -4,15 +4,21 @@ import os
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from segmentation.errors import UserError
 from segmentation.labels import Bytes, LabelTable
 
 
 def read_picture(path: Path) -> Bytes:
-    """RGB picture (height, width, 3). Raises `UserError` for an empty or unreadable file."""
-    return np.asarray(_load(path).convert("RGB"))
+    """RGB picture (height, width, 3), upright where a camera has noted how it was held.
+
+    Raises `UserError` for an empty or unreadable file, or one of more than 8 bits a channel.
+    """
+    image = _load(path)
+    if image.mode.startswith(("I", "F")):
+        raise UserError(f"{path}: has more than 8 bits a channel; save it with 8")
+    return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
 
 
 def read_ids(path: Path) -> Bytes:

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 from tqdm import tqdm
 
 from segmentation.dataset.batches import resize_picture
@@ -17,8 +16,8 @@ from segmentation.model_file import TrainedModel
 from segmentation.panel import draw_panel, overlay
 
 
-def segment(trained: TrainedModel, picture: Bytes) -> npt.NDArray[np.float32]:
-    """Class scores (height, width, classes) of an RGB picture (height, width, 3), at the picture's own size.
+def segment(trained: TrainedModel, picture: Bytes) -> Bytes:
+    """Class index of every pixel (height, width) of an RGB picture (height, width, 3), at its own size.
 
     The network sees the picture at the size that it was trained on, so that things have the sizes it knows;
     its scores are enlarged before the best class is chosen, which keeps borders smooth.
@@ -26,16 +25,21 @@ def segment(trained: TrainedModel, picture: Bytes) -> npt.NDArray[np.float32]:
     height, width = picture.shape[:2]
     small = resize_picture(picture, trained.height, trained.width)
     scores = np.asarray(trained.network.predict_on_batch(small[None])[0], np.float32)
-    # OpenCV resizes at most four channels at a time in some versions.
-    maps = [cv2.resize(scores[..., i], (width, height)) for i in range(scores.shape[-1])]
-    return np.stack(maps, axis=-1)
+    # Class by class: all maps of a large photograph would not fit into a small machine's memory.
+    best = np.full((height, width), -np.inf, np.float32)
+    classes = np.zeros((height, width), np.uint8)
+    for index in range(scores.shape[-1]):
+        enlarged = cv2.resize(scores[..., index], (width, height))
+        classes[enlarged > best] = index
+        np.maximum(best, enlarged, out=best)
+    return classes
 
 
 def filter_median(classes: Bytes, window: int) -> Bytes:
     """Most frequent class of the `window` x `window` pixels around each; removes specks.
 
     For two classes this is the median filter; with more, a median of class numbers would invent classes
-    that happen to be numbered between two others. Raises nothing; 1 changes nothing.
+    that happen to be numbered between two others. A window of 1 changes nothing.
     """
     best = np.full(classes.shape, -1, np.float32)
     winners = classes.copy()
@@ -46,41 +50,42 @@ def filter_median(classes: Bytes, window: int) -> Bytes:
     return winners
 
 
-def segment_folder(trained: TrainedModel, dataset: Dataset, output: Path, window: int) -> dict[str, Counts]:
+def segment_folder(
+    trained: TrainedModel, dataset: Dataset, output: Path, window: int
+) -> tuple[dict[str, Counts], list[str]]:
     """Segment every picture and write `seg/`, `seg_raw/` and `panel/` below `output`.
 
-    Returns the confusion matrices of the prediction and of the median-filtered prediction over all pictures
-    that have labels; empty when none has. Raises `UserError` at once for a window that is not odd; after the
-    last picture for those that could not be read, and for labels that do not fit theirs.
+    Returns the confusion matrices of the prediction and of the prediction filtered by `window` over all
+    pictures that have labels, empty when none has; and what was wrong with files. A picture whose labels
+    cannot be used is segmented without them.
     """
-    if window < 1 or window % 2 == 0:
-        raise UserError(f"filter is {window}; use an odd number of pixels, or 1 for none")
-    table, to_model = match_labels(dataset, trained.labels)
+    table, to_model, problems = match_labels(dataset, trained.labels)
     confusions: dict[str, Counts] = {}
-    problems: list[str] = []
     for sample in tqdm(dataset.samples, desc="Segmenting", unit="picture", dynamic_ncols=True):
         try:
             picture = sample.read_picture()
-            truth = to_model[sample.read_ids(table)] if sample.label else None
-            if truth is not None and truth.shape != picture.shape[:2]:
-                raise UserError(f"{sample.label}: has not the size of its picture; record both at one size")
         except UserError as error:
             problems.append(str(error))
             continue
-        prediction = segment(trained, picture).argmax(-1).astype(np.uint8)
+        truth = None
+        try:
+            if sample.label:
+                truth = read_truth(sample, table, to_model, picture.shape[:2])
+        except UserError as error:
+            problems.append(str(error))
+        prediction = segment(trained, picture)
         filtered = filter_median(prediction, window)
         write_results(output, sample, picture, truth, prediction, filtered, trained.labels)
         if truth is not None:
             for name, result in (("IoU", prediction), ("IoU, filtered", filtered)):
                 counts = confusion_matrix(truth, result, len(trained.labels.classes))
                 confusions[name] = confusions.get(name, 0) + counts
-    if problems:
-        raise UserError("\n".join([f"{len(problems)} of {len(dataset.samples)} pictures left out:", *problems]))
-    return confusions
+    return confusions, problems
 
 
-def match_labels(dataset: Dataset, labels: LabelTable) -> tuple[LabelTable, Bytes]:
-    """The table that the folder's labels are written in, and the model's class for each of its ids, (256,).
+def match_labels(dataset: Dataset, labels: LabelTable) -> tuple[LabelTable, Bytes, list[str]]:
+    """The table that the folder's labels are written in, the model's class for each of its ids (256,), and a
+    problem when classes do not match.
 
     The folder's own `labels.csv` may be of another generation than the model's: classes are matched by name,
     and those that the model does not know are void.
@@ -91,7 +96,18 @@ def match_labels(dataset: Dataset, labels: LabelTable) -> tuple[LabelTable, Byte
     for row in table.rows:
         if row.class_name in labels.classes:
             to_model[row.id] = labels.classes.index(row.class_name)
-    return table, to_model
+    strangers = [name for name in table.classes if name not in labels.classes]
+    if not strangers:
+        return table, to_model, []
+    return table, to_model, [f"{path}: the model knows no class {', '.join(strangers)}; they count as void"]
+
+
+def read_truth(sample: Sample, table: LabelTable, to_model: Bytes, size: tuple[int, ...]) -> Bytes:
+    """True class indices (height, width) of the model; raises `UserError` when they do not fit the picture."""
+    truth = to_model[sample.read_ids(table)]
+    if truth.shape != size:
+        raise UserError(f"{sample.label}: has not the size of its picture; record both at one size")
+    return truth
 
 
 def write_results(

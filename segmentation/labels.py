@@ -75,8 +75,13 @@ class LabelTable:
         return colours[classes]
 
     def ids_from_colours(self, colours: Bytes) -> tuple[Bytes, npt.NDArray[np.bool_]]:
-        """Ids of RGB colours (..., 3), and where a colour is in the table; ids elsewhere are 0."""
+        """Ids of RGB colours (..., 3), and where a colour is in the table; ids elsewhere are 0.
+
+        Raises `UserError` when two ids share a colour: then colours do not tell ids.
+        """
         codes = _colour_codes(self._id_colours[self.ids])
+        if len(np.unique(codes)) < len(codes):
+            raise UserError("two ids of labels.csv share a colour; give each its own, or save ids as seg_raw_NAME.png")
         order = np.argsort(codes, kind="stable")
         wanted = _colour_codes(colours)
         place = np.minimum(np.searchsorted(codes[order], wanted), len(codes) - 1)
@@ -153,8 +158,9 @@ def parse_labels(text: str, source: str) -> LabelTable:
     rows: list[Label] = []
     problems: list[str] = []
     for line, record in enumerate(reader, 2):
-        problems += [f"line {line}: {problem}" for problem in _row_problems(record, rows)]
-        if not problems:
+        found = list(_row_problems(record, rows))
+        problems += [f"line {line}: {problem}" for problem in found]
+        if not found:
             colour = (int(record["red"]), int(record["green"]), int(record["blue"]))
             rows.append(Label(int(record["id"]), record["name"], colour, record["class"].strip()))
     if not problems and not any(row.class_name for row in rows):

@@ -5,6 +5,7 @@ import os
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import keras
 
@@ -24,6 +25,7 @@ class TrainedModel:
     labels: LabelTable
     height: int  # of the pictures it was trained on, pixels
     width: int
+    recipe: dict[str, Any] = field(default_factory=dict)  # settings and held-out pictures that it was trained with
     history: dict[str, list[float]] = field(default_factory=dict)  # figures of every epoch so far
 
     @property
@@ -42,6 +44,7 @@ def save_model(trained: TrainedModel, path: Path, with_optimizer: bool = False) 
         "labels": trained.labels.to_csv(),
         "height": trained.height,
         "width": trained.width,
+        "recipe": trained.recipe,
         "history": trained.history,
     }
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.part.keras")
@@ -65,13 +68,13 @@ def load_model(path: Path, with_optimizer: bool = False) -> TrainedModel:
         raise UserError(f"{path}: no such model; train one with 02_fc_densenet.py or name another with --model")
     try:
         with zipfile.ZipFile(path) as archive:
+            if NOTES not in archive.namelist():
+                raise UserError(f"{path}: holds no label table; use a model that 02_fc_densenet.py saved")
             notes = json.loads(archive.read(NOTES))
         network = keras.saving.load_model(path, compile=with_optimizer, safe_mode=True)
         network.jit_compile = worth_compiling()
-    except KeyError:
-        raise UserError(f"{path}: holds no label table; use a model that 02_fc_densenet.py saved") from None
-    except (zipfile.BadZipFile, OSError, ValueError, TypeError) as error:
-        reason = str(error).splitlines()[0]
+    except (zipfile.BadZipFile, OSError, ValueError, TypeError, KeyError) as error:
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise UserError(f"{path}: cannot be read as a model ({reason}); train it again") from None
     labels = parse_labels(notes["labels"], f"labels in {path}")
-    return TrainedModel(network, labels, notes["height"], notes["width"], notes["history"])
+    return TrainedModel(network, labels, notes["height"], notes["width"], notes["recipe"], notes["history"])

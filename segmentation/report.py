@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Table
+from tqdm import tqdm
 
 from segmentation.metrics import Counts, class_iou, mean_iou, pixel_accuracy
 
@@ -29,8 +30,11 @@ def draw_curves(history: dict[str, list[float]], path: Path) -> None:
         axes.set_ylim(0, 1)
         axes.legend(frameon=False)
         temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-        figure.savefig(temporary, format="png", dpi=110)
-    temporary.replace(path)
+        try:
+            figure.savefig(temporary, format="png", dpi=110)
+            temporary.replace(path)
+        except OSError as error:  # such as a viewer that locks it: no reason to stop training
+            tqdm.write(f"{path}: cannot be written now ({error.strerror or error})")
 
 
 def print_iou(confusions: dict[str, Counts], classes: Sequence[str], title: str) -> None:

@@ -1,6 +1,7 @@
 """Train a network: loss, schedule, the best model kept, resume."""
 
 import signal
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,10 +9,12 @@ from typing import Any
 import keras
 import numpy as np
 import numpy.typing as npt
+from tqdm import tqdm
 from tqdm.keras import TqdmCallback
 
 from segmentation.backend import worth_compiling
 from segmentation.dataset.batches import Batches
+from segmentation.errors import UserError
 from segmentation.labels import VOID
 from segmentation.metrics import Counts, confusion_matrix
 from segmentation.model_file import TrainedModel, save_model
@@ -48,6 +51,16 @@ def compile_network(network: keras.Model, *, learning_rate: float, weight_decay:
         ],
         jit_compile=worth_compiling(),
     )
+
+
+def require_writable(folder: Path) -> None:
+    """Make the folder; raises `UserError` when no file can be written to it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be written to ({error.strerror}); name another with --model") from None
 
 
 def fit(
@@ -99,7 +112,8 @@ class SeedDropout(keras.callbacks.Callback):
 class KeepModels(keras.callbacks.Callback):
     """Write the best model by validation mean IoU, and the last with all that resuming needs.
 
-    The best score travels in the files, so a resumed run never overwrites a better model.
+    The best score travels in the files, so a resumed run never overwrites a better model. A new run keeps the best
+    model of the run before as NAME_previous.keras.
     """
 
     def __init__(
@@ -113,16 +127,23 @@ class KeepModels(keras.callbacks.Callback):
         self.trained, self.best, self.last, self.after_epoch = trained, best, last, after_epoch
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Add the epoch's figures to the history and write the files."""
-        if self.model.stop_training:
+        """Add the epoch's figures to the history, write the files, tell the figures."""
+        if self.model.stop_training:  # by Ctrl-C: the epoch is not whole
             return
         figures = {name: float(value) for name, value in (logs or {}).items()}
         improved = figures["val_mean_iou"] > self.trained.best_score
         for name, value in figures.items():
             self.trained.history.setdefault(name, []).append(value)
+        if epoch == 0 and self.best.exists():
+            self.best.replace(self.best.with_name(f"{self.best.stem}_previous.keras"))
         if improved:
             save_model(self.trained, self.best)
         save_model(self.trained, self.last, with_optimizer=True)
+        tqdm.write(
+            f"epoch {epoch + 1}/{self.params['epochs']}: loss {figures['loss']:.3f}, mean IoU {figures['mean_iou']:.3f}; "
+            f"validation loss {figures['val_loss']:.3f}, mean IoU {figures['val_mean_iou']:.3f}"
+            + (" (best)" if improved else "")
+        )
         self.after_epoch(self.trained.history)
 
 

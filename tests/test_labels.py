@@ -38,10 +38,13 @@ def test_ids_merge_into_classes_in_order_of_appearance_and_unknown_ids_are_void(
 
 
 def test_every_wrong_line_is_told_at_once():
-    text = "id,name,red,green,blue,class\n1,Road,1,2,3,Road\n1,Sky,1,2,3,Sky\n2,Car,300,0,0,Car\n3,Bus\n"
+    text = "id,name,red,green,blue,class\n1,Road,1,2,3,Road\n1,Sky,1,2,3,Sky\n2,Car,300,0,0,Car\n3,Bus\n1,Tram,0,0,0,\n"
     with pytest.raises(UserError) as error:
         parse_labels(text, "my.csv")
-    assert all(word in str(error.value) for word in ("my.csv", "line 3: id 1 stands twice", "line 4: red", "line 5"))
+    assert all(
+        word in str(error.value)
+        for word in ("my.csv", "line 3: id 1 stands twice", "line 4: red", "line 5", "line 6: id 1")
+    )
 
 
 def test_a_table_of_void_alone_is_refused():

@@ -2,14 +2,14 @@
 
 import importlib.util
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from segmentation.inference import filter_median
-from tests.conftest import LABELS, ROOT, TINY, run_script, street
+from segmentation.labels import COLUMNS
+from tests.conftest import ROOT, TINY, run_script, street
 
 CAMVID = ROOT.parent / "shared" / "camvid"
 
@@ -47,6 +47,12 @@ def test_a_picture_that_cannot_be_read_does_not_stop_the_others(make_dataset, tm
     status, output = run_script("03_inference.py", "--model", model, "--pictures", test, "--output", out)
     assert status == 1 and "rgb_00000001.png: empty file" in output and "Traceback" not in output
     assert len(list((out / "seg").iterdir())) == 2
+
+
+def test_inference_never_writes_over_the_pictures(make_dataset):
+    folder = make_dataset()
+    status, output = run_script("03_inference.py", "--pictures", folder, "--output", folder)
+    assert status == 1 and "name another folder" in output
 
 
 def test_inference_without_a_model_says_what_to_do(make_dataset, tmp_path):
@@ -98,5 +104,5 @@ def test_real_street_pictures_pass_the_check():
     assert status == 0 and "pictures 101, problems 0" in output, output
 
 
-def test_labels_of_the_toy_street_are_those_of_the_readme_format():
-    assert LABELS.splitlines()[0] in Path(ROOT / "README.md").read_text()
+def test_readme_names_the_columns_of_labels_csv():
+    assert ",".join(COLUMNS) in (ROOT / "README.md").read_text()

@@ -93,7 +93,7 @@ def wait_for(condition, process, seconds=240):
 
 def test_training_killed_and_resumed_equals_one_that_ran_through(make_dataset, tmp_path):
     folder = make_dataset(count=12)
-    common = ("--dataset", folder, *TINY, "--epochs", 4, "--validation-share", "0.34")
+    common = ("--dataset", folder, *TINY, "--epochs", 8, "--validation-share", "0.34")
     status, output = run_script("02_fc_densenet.py", *common, "--model", tmp_path / "through" / "net.keras")
     assert status == 0, output
     through = history_of(tmp_path / "through" / "net_last.keras")
@@ -101,14 +101,16 @@ def test_training_killed_and_resumed_equals_one_that_ran_through(make_dataset, t
     model, last = tmp_path / "killed" / "net.keras", tmp_path / "killed" / "net_last.keras"
     process = start_script("02_fc_densenet.py", *common, "--model", model)
     wait_for(last.exists, process)
-    process.send_signal(signal.SIGKILL)
+    process.kill()
     process.wait()
     done = len(history_of(last)["loss"])
-    assert done < 4
+    assert 0 < done < 8
+    status, output = run_script("02_fc_densenet.py", *common, "--model", model, "--resume", "--seed", 7)
+    assert status == 1 and "was trained with another seed" in output
     status, output = run_script("02_fc_densenet.py", *common, "--model", model, "--resume")
     assert status == 0, output
     resumed = history_of(last)
-    assert len(resumed["loss"]) == 4
+    assert len(resumed["loss"]) == 8
     for name, values in through.items():
         np.testing.assert_allclose(resumed[name], values, rtol=1e-3, atol=1e-3, err_msg=name)
     assert load_model(model).best_score == max(load_model(model).history["val_mean_iou"])
@@ -132,7 +134,8 @@ def test_ctrl_c_ends_training_cleanly_with_the_best_model_kept(make_dataset, tmp
         (["--batch-size", "many"], 2, "many"),
         (["--no-such-flag"], 2, "no-such-flag"),
         (["--resume"], 1, "net_last.keras: no such model"),
-        (["--validation-share", "2"], 1, "validation share is 2"),
+        (["--validation-share", "2"], 1, "--validation-share is 2"),
+        (["--model", "net"], 1, "must end in .keras"),
         (["--batch-size", "0"], 1, "--batch-size is 0"),
         (["--size", "240", "0"], 1, "--size is (240, 0)"),
         (["--groups", "0"], 1, "groups is 0"),

@@ -59,7 +59,7 @@ def check_folder(folder: Path, progress: bool = True) -> Report:
     except UserError as error:
         report.problems.append(str(error))
     report.pictures = len(dataset.samples)
-    report.problems += [f"{path}: has no picture; add it or remove the labels" for path in dataset.widowed_labels]
+    report.problems += dataset.problems
     for problems, pixels in tqdm(
         _check_samples(dataset, report.labels),
         total=len(dataset.samples),
@@ -71,6 +71,8 @@ def check_folder(folder: Path, progress: bool = True) -> Report:
         report.problems += problems
         report.class_pixels += pixels
         report.class_pictures += pixels > 0
+    if report.labels and not report.problems and not report.class_pixels[:VOID].any():
+        report.problems.append(f"{folder}: no pixel has a class, so there is nothing to learn; see labels.csv")
     return report
 
 
@@ -81,7 +83,7 @@ def print_report(report: Report) -> None:
     for problem in report.problems:
         print(problem)
     for name in report.missing_classes:
-        print(f"{report.folder}: class {name} never occurs, so it cannot be learnt; make it void or record some")
+        print(f"{report.folder}: class {name} never occurs; make it void in labels.csv, or record some")
     print(f"{report.folder}: pictures {report.pictures}, problems {len(report.problems)}")
 
 

@@ -41,11 +41,11 @@ class Sample:
 
 @dataclass(frozen=True)
 class Dataset:
-    """The samples of a folder in the order of their names, and the label files that have no picture."""
+    """The samples of a folder in the order of their names, and what is wrong with its list of files."""
 
     folder: Path
     samples: tuple[Sample, ...]
-    widowed_labels: tuple[Path, ...]
+    problems: tuple[str, ...]
 
     def read_labels(self) -> LabelTable:
         """The folder's `labels.csv`."""
@@ -55,34 +55,37 @@ class Dataset:
 def open_dataset(folder: Path) -> Dataset:
     """Find the samples of `folder`; nothing is decoded.
 
-    Raises `UserError` when the folder is missing, has no picture, or has two pictures of one name.
+    Raises `UserError` when the folder is missing or has no picture.
     """
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; record one with 01 or name another")
     flat = not (folder / "rgb").is_dir()
-    pictures = _pictures(folder if flat else folder / "rgb", flat)
+    pictures, twins = _pictures(folder if flat else folder / "rgb", flat)
     if not pictures:
         raise UserError(f"{folder}: no pictures (rgb/rgb_NAME.png); record some with 01 or name another folder")
     labels = _labels(folder if flat else folder / "seg_raw", flat)
-    runs = _runs(folder / "frames.csv")
+    runs, wrong_rows = _runs(folder / "frames.csv")
     samples = [
         Sample(name, path, *labels.get(name, (None, False)), run=runs.get(name, ""))
         for name, path in sorted(pictures.items())
     ]
-    widowed = (path for name, (path, _) in labels.items() if name not in pictures)
-    return Dataset(folder, tuple(samples), tuple(sorted(widowed)))
+    widowed = sorted(path for name, (path, _) in labels.items() if name not in pictures)
+    alone = [f"{path}: has no picture; add it or remove the labels" for path in widowed]
+    return Dataset(folder, tuple(samples), (*twins, *wrong_rows, *alone))
 
 
-def _pictures(folder: Path, flat: bool) -> dict[str, Path]:
+def _pictures(folder: Path, flat: bool) -> tuple[dict[str, Path], list[str]]:
+    """Picture of every name, and a problem for each that has the name of another."""
     found: dict[str, Path] = {}
+    twins: list[str] = []
     for path in _files(folder, PICTURE_SUFFIXES):
         if flat and path.stem.startswith("seg_"):
             continue
         name = path.stem.removeprefix("rgb_")
         if name in found:
-            raise UserError(f"{path}: {found[name].name} has the same name; remove one of them")
+            twins.append(f"{path}: {found[name].name} has the same name; remove one of them")
         found[name] = path
-    return found
+    return found, twins
 
 
 def _labels(folder: Path, flat: bool) -> dict[str, tuple[Path, bool]]:
@@ -106,12 +109,16 @@ def _files(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
     )
 
 
-def _runs(path: Path) -> dict[str, str]:
-    """Recording run of every name in `frames.csv`; nothing when there is no such file."""
+def _runs(path: Path) -> tuple[dict[str, str], list[str]]:
+    """Recording run of every name in `frames.csv`, and what is wrong with it; nothing when there is no such file."""
     if not path.exists():
-        return {}
+        return {}, []
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            return {row["name"]: row["run"] for row in csv.DictReader(file)}
-    except (OSError, KeyError, UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path}: needs the columns name and run ({error!r}); mend or remove it") from None
+            rows = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        return {}, [f"{path}: cannot be read ({error}); mend or remove it"]
+    wrong = [str(line) for line, row in enumerate(rows, 2) if not row.get("name") or row.get("run") is None]
+    if wrong:
+        return {}, [f"{path}: no name or no run in line {', '.join(wrong)}; mend or remove it"]
+    return {row["name"]: row["run"] for row in rows}, []

@@ -28,11 +28,12 @@ def split_by_run(samples: Sequence[Sample], share: float, seed: int) -> tuple[li
     wanted = share * len(samples)
     held_out: set[str] = set()
     count = 0
-    for run in np.random.default_rng(seed).permutation(runs)[:-1]:
-        # A run is taken when that brings the count nearer to the wanted one; the first always is.
-        if not held_out or abs(count + sizes[run] - wanted) < abs(count - wanted):
+    for run in np.random.default_rng(seed).permutation(runs):
+        # A run is taken when that brings the count nearer to the wanted one.
+        if abs(count + sizes[run] - wanted) < abs(count - wanted):
             held_out.add(run)
             count += sizes[run]
+    held_out = held_out or {min(runs, key=lambda run: sizes[run])}
     training = [sample for sample in samples if sample.run not in held_out]
     return training, [sample for sample in samples if sample.run in held_out]
 

@@ -58,7 +58,9 @@ def fc_densenet(
     shape = choose_variant(variant, groups, growth_rate, layers_per_block, dropout)
     pictures = keras.Input((None, None, 3), name="pictures")
     x = prepare_pictures(pictures, stride=2 ** len(shape.down_layers))
-    x = layers.Conv2D(shape.first_maps, shape.first_kernel, padding="same", name="first_convolution")(x)
+    x = layers.Conv2D(
+        shape.first_maps, shape.first_kernel, padding="same", kernel_initializer="he_uniform", name="first_convolution"
+    )(x)
 
     skips = []
     for group, depth in enumerate(shape.down_layers, 1):
