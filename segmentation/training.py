@@ -140,7 +140,8 @@ class KeepModels(keras.callbacks.Callback):
             save_model(self.trained, self.best)
         save_model(self.trained, self.last, with_optimizer=True)
         tqdm.write(
-            f"epoch {epoch + 1}/{self.params['epochs']}: loss {figures['loss']:.3f}, mean IoU {figures['mean_iou']:.3f}; "
+            f"epoch {epoch + 1}/{self.params['epochs']}: "
+            f"loss {figures['loss']:.3f}, mean IoU {figures['mean_iou']:.3f}; "
             f"validation loss {figures['val_loss']:.3f}, mean IoU {figures['val_mean_iou']:.3f}"
             + (" (best)" if improved else "")
         )

@@ -29,6 +29,11 @@ def test_server_version_decides_what_ids_mean(version, road, light):
     assert names.get("TrafficLight") == light
 
 
+def test_what_means_the_same_has_one_class_name_in_all_generations():
+    oldest, middle, newest = (set(read_labels(carla_table(v)).classes) for v in ("0.9.9", "0.9.10", "0.9.14"))
+    assert oldest - newest == {"Vehicles"} and middle - newest == {"Vehicles"}
+
+
 def test_ids_merge_into_classes_in_order_of_appearance_and_unknown_ids_are_void():
     labels = parse_labels(LABELS, "labels.csv")
     assert labels.classes == ("Road", "Sky", "Vehicle")
