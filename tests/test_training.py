@@ -19,7 +19,7 @@ from tests.conftest import LABELS, TINY, run_script, start_script
 def tiny_model():
     network = fc_densenet(3, groups=1, layers_per_block=1, growth_rate=4, dropout=0.0)
     compile_network(network, learning_rate=1e-3, weight_decay=0.0, steps=10)
-    return TrainedModel(network, parse_labels(LABELS, "labels.csv"), 32, 48, {"val_mean_iou": [0.25]})
+    return TrainedModel(network, parse_labels(LABELS, "labels.csv"), 32, 48, history={"val_mean_iou": [0.25]})
 
 
 def history_of(path):
