@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -76,7 +77,7 @@ def stations(curve: Sequence[Piece], step: float, start: float = 0.0, end: float
     knots = [start, *(float(j) for j in joints if start + SHORTEST < j < end - SHORTEST), end]
     parts = [
         np.linspace(a, b, max(1, math.ceil((b - a) / step - SHORTEST)), endpoint=False)
-        for a, b in zip(knots[:-1], knots[1:], strict=True)
+        for a, b in pairwise(knots)
     ]
     return np.append(np.concatenate(parts), end)
 
@@ -97,3 +98,99 @@ def polyline(curve: Sequence[Piece], step: float = 1.0) -> np.ndarray:
     """Points (n, 2) float64 along the curve, at most `step` metres apart."""
     x, y, _ = evaluate(curve, stations(curve, step))
     return np.stack([x, y], axis=1)
+
+
+def trim(curve: Sequence[Piece], start: float, end: float) -> Curve:
+    """The part of a curve between two distances."""
+    parts = []
+    begin = 0.0
+    for piece in curve:
+        low, high = max(start - begin, 0.0), min(end - begin, piece.length)
+        if high - low > SHORTEST:
+            x, y, yaw = piece.at(low)
+            parts.append(Piece(float(x), float(y), float(yaw), high - low, piece.curvature))
+        begin += piece.length
+    return tuple(parts)
+
+
+def chain(start: Pose, steps: Sequence[tuple[float, float]]) -> Curve:
+    """Pieces of the given (length, curvature), each beginning where the one before ends, with its direction."""
+    pieces: list[Piece] = []
+    for length, curvature in steps:
+        if length > SHORTEST:
+            curvature = curvature if abs(curvature) > STRAIGHT else 0.0
+            pieces.append(Piece(*(pieces[-1].end() if pieces else start), length, curvature))
+    return tuple(pieces)
+
+
+def connect(a: Pose, b: Pose, radius: float | None = None) -> Curve:
+    """A curve without kinks from pose `a` to pose `b`.
+
+    Where the lines through the poses meet ahead of `a` and behind `b`, the curve follows them and rounds the
+    corner with the given radius, or the largest that fits. Elsewhere it is two arcs.
+    """
+    turn = math.radians(wrap_degrees(b[2] - a[2]))
+    (ux, uy), (wx, wy) = _direction(a[2]), _direction(b[2])
+    dx, dy = b[0] - a[0], b[1] - a[1]
+    offset = ux * dy - uy * dx
+    if abs(turn) < 1e-6 and abs(offset) < 1e-6:
+        return chain(a, [(math.hypot(dx, dy), 0.0)])
+    if 1e-3 < abs(turn) < math.radians(175.0):
+        before = (dx * wy - dy * wx) / math.sin(turn)
+        after = offset / math.sin(turn)
+        if min(before, after) > 0.0:
+            tangent = min(before, after)
+            if radius is not None:
+                tangent = min(tangent, radius * math.tan(abs(turn) / 2.0))
+            arc_radius = tangent / math.tan(abs(turn) / 2.0)
+            arc = (arc_radius * abs(turn), math.copysign(1.0 / arc_radius, turn))
+            return chain(a, [(before - tangent, 0.0), arc, (after - tangent, 0.0)])
+    return _two_arcs(a, b)
+
+
+def rounded(points: Sequence[tuple[float, float]], radii: Sequence[float]) -> Curve:
+    """The open polygon through `points` with its inner corners rounded; radii: one for each inner corner."""
+    yaws = [math.degrees(math.atan2(q[1] - p[1], q[0] - p[0])) for p, q in pairwise(points)]
+    steps: list[tuple[float, float]] = []
+    used = 0.0  # metres of the current side that the last corner has taken
+    for i, (p, q) in enumerate(pairwise(points)):
+        side = math.dist(p, q) - used
+        if i == len(radii):
+            steps.append((side, 0.0))
+            break
+        turn = math.radians(wrap_degrees(yaws[i + 1] - yaws[i]))
+        used = radii[i] * math.tan(abs(turn) / 2.0)
+        if used > side or used > math.dist(q, points[i + 2]):
+            raise ValueError(f"A radius of {radii[i]} m does not fit at the corner {q}.")
+        steps += [(side - used, 0.0), (radii[i] * abs(turn), math.copysign(1.0 / radii[i], turn))]
+    return chain((*points[0], yaws[0]), steps)
+
+
+def _direction(yaw: float) -> tuple[float, float]:
+    return math.cos(math.radians(yaw)), math.sin(math.radians(yaw))
+
+
+def _two_arcs(a: Pose, b: Pose) -> Curve:
+    """The biarc with equal control lengths: both arcs touch at the middle of the control polygon's inner side."""
+    (ux, uy), (wx, wy) = _direction(a[2]), _direction(b[2])
+    dx, dy = b[0] - a[0], b[1] - a[1]
+    along = dx * (ux + wx) + dy * (uy + wy)
+    square = dx * dx + dy * dy
+    bend = 2.0 * (1.0 - ux * wx - uy * wy)
+    # control length c > 0 of: bend c^2 + 2 along c - square = 0, in the form that survives bend = 0
+    control = square / (along + math.sqrt(along * along + bend * square))
+    joint = (a[0] + b[0] + control * (ux - wx)) / 2.0, (a[1] + b[1] + control * (uy - wy)) / 2.0
+    first = _arc_to(a, joint)
+    return chain(a, [first, _arc_to((*joint, a[2] + math.degrees(first[0] * first[1])), b[:2])])
+
+
+def _arc_to(pose: Pose, point: tuple[float, float]) -> tuple[float, float]:
+    """(length, curvature) of the arc that leaves `pose` and ends at `point`."""
+    ux, uy = _direction(pose[2])
+    dx, dy = point[0] - pose[0], point[1] - pose[1]
+    half_turn = math.atan2(ux * dy - uy * dx, ux * dx + uy * dy)
+    chord = math.hypot(dx, dy)
+    if abs(half_turn) < 1e-9:
+        return chord, 0.0
+    length = chord * half_turn / math.sin(half_turn)
+    return length, 2.0 * half_turn / length

@@ -65,10 +65,8 @@ def from_matrix(matrix: np.ndarray) -> Transform:
     else:
         yaw = np.arctan2(matrix[1, 0], matrix[0, 0])
         roll = np.arctan2(-matrix[2, 1], matrix[2, 2])
-    x, y, z = (float(value) for value in matrix[:3, 3])
-    return Transform(
-        x, y, z, float(np.degrees(np.arcsin(sin_pitch))), *(float(np.degrees(a)) for a in (yaw, roll))
-    )
+    angles = np.degrees([np.arcsin(sin_pitch), yaw, roll])
+    return Transform(*(float(value) for value in (*matrix[:3, 3], *angles)))
 
 
 def compose(parent: Transform, child: Transform) -> Transform:

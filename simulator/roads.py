@@ -37,7 +37,7 @@ class Lane:
 
 @dataclass(frozen=True)
 class Link:
-    """What a road runs into at one end. kind: "road" or "junction"; contact: "start" or "end" of that road."""
+    """What a road runs into. kind: "road" or "junction"; contact: "start" or "end" of that road, "" otherwise."""
 
     kind: str
     id: int
@@ -93,7 +93,7 @@ class Road:
         return sum(self.edges(lane_id)) / 2.0
 
     def kerb(self, side: str) -> float:
-        """The t of the kerb on "left" (<= 0) or "right": where asphalt ends and the sidewalk, if any, begins."""
+        """The t of the kerb on "left" (<= 0) or "right": asphalt this side, sidewalk, if any, behind it."""
         lanes, sign = (self.left, -1.0) if side == "left" else (self.right, 1.0)
         return sign * sum(lane.width for lane in lanes if lane.kind != "sidewalk")
 
@@ -101,6 +101,19 @@ class Road:
         """The t of the outermost lane's outer edge on "left" (<= 0) or "right"."""
         lanes, sign = (self.left, -1.0) if side == "left" else (self.right, 1.0)
         return sign * sum(lane.width for lane in lanes)
+
+    def entering(self, contact: str) -> tuple[int, ...]:
+        """Ids of the driving lanes, inner ones first, that leave the road at its "start" or "end"."""
+        lanes = self.right if contact == "end" else self.left
+        return tuple(lane.id for lane in lanes if lane.kind == "driving")
+
+    def leaving(self, contact: str) -> tuple[int, ...]:
+        """Ids of the driving lanes, inner ones first, that come onto the road at its "start" or "end"."""
+        return self.entering("start" if contact == "end" else "end")
+
+    def station(self, contact: str, distance: float) -> float:
+        """The s that lies `distance` metres inside the road, seen from its "start" or "end"."""
+        return distance if contact == "start" else self.length - distance
 
     def stations(self, step: float = 2.0, start: float = 0.0, end: float | None = None) -> np.ndarray:
         """Distances s (n,), ascending, at most `step` apart, with both ends and every joint of two pieces."""
@@ -152,7 +165,7 @@ class Arm:
 
 @dataclass(frozen=True)
 class Connection:
-    """One turning movement: `from_lane` of road `incoming` -> lane -1 of road `road` -> `to_lane` of `outgoing`.
+    """A turning movement: `from_lane` of road `incoming` to `to_lane` of `outgoing`, by lane -1 of road `road`.
 
     turn: "left", "straight" or "right".
     """
@@ -183,8 +196,8 @@ class Junction:
     """Where three or four roads meet.
 
     arms: clockwise as seen from above. control: "lights", "yield" or "stop" (on the minor roads) or "none".
-    surface: outline (n, 2) of the asphalt, clockwise, not closed; it joins the asphalt of the arms without gap
-    or overlap. corners[i] lies between arms[i] and arms[i + 1].
+    surface: outline (n, 2) of the asphalt, clockwise, not closed; it joins the asphalt of the arms without
+    gap or overlap. corners[i] lies between arms[i] and arms[i + 1].
     major: ids of the roads that have priority under "yield" and "stop"; empty otherwise.
     """
 
@@ -236,8 +249,8 @@ class Signal:
     transform: foot of the pole; its yaw is where the face looks, against the traffic that it concerns.
     reach: length of the mast arm, metres to the left of the traffic that it concerns; 0 without arm.
     junction: -1 for a speed limit. group: lights of one junction with equal group are green together.
-    road, s, lanes: where it takes effect, and for which lanes; for lights and stop signs s is the stop line's.
-    stops: one pose for each of `lanes`: on the lane's centre at the stop line, looking along the traffic.
+    road, s, lanes: where it takes effect, and for which lanes; s is the stop line's but for a speed limit.
+    stops: one pose for each of `lanes`: on the lane's centre at s, looking along the traffic.
     """
 
     id: int
@@ -299,11 +312,8 @@ class RoadNetwork:
 
     def bounds(self) -> tuple[float, float, float, float]:
         """(x_min, y_min, x_max, y_max) over all lanes."""
-        outlines = [
-            np.concatenate(road.strip(road.border("left"), road.border("right")))
-            for road in self.roads.values()
-        ]
-        points = np.concatenate(outlines)
+        borders = [road.strip(road.border("left"), road.border("right")) for road in self.roads.values()]
+        points = np.concatenate([line for pair in borders for line in pair])
         return (*(float(v) for v in points.min(axis=0)), *(float(v) for v in points.max(axis=0)))
 
     def spawn_points(self, spacing: float = 25.0, clearance: float = 15.0) -> list[Transform]:
