@@ -114,7 +114,7 @@ def trim(curve: Sequence[Piece], start: float, end: float) -> Curve:
 
 
 def chain(start: Pose, steps: Sequence[tuple[float, float]]) -> Curve:
-    """Pieces of the given (length, curvature), each beginning where the one before ends, with its direction."""
+    """Pieces of the given (length, curvature), each going on from the end of the one before."""
     pieces: list[Piece] = []
     for length, curvature in steps:
         if length > SHORTEST:
@@ -171,7 +171,7 @@ def _direction(yaw: float) -> tuple[float, float]:
 
 
 def _two_arcs(a: Pose, b: Pose) -> Curve:
-    """The biarc with equal control lengths: both arcs touch at the middle of the control polygon's inner side."""
+    """The biarc with equal control lengths: its arcs join halfway between the two control points."""
     (ux, uy), (wx, wy) = _direction(a[2]), _direction(b[2])
     dx, dy = b[0] - a[0], b[1] - a[1]
     along = dx * (ux + wx) + dy * (uy + wy)

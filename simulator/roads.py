@@ -37,7 +37,7 @@ class Lane:
 
 @dataclass(frozen=True)
 class Link:
-    """What a road runs into. kind: "road" or "junction"; contact: "start" or "end" of that road, "" otherwise."""
+    """What a road runs into. kind: "road" or "junction"; contact: "start" or "end" of that road."""
 
     kind: str
     id: int
@@ -51,6 +51,7 @@ class Road:
     Roads inside a junction overlap: draw `Junction.surface` in their place. They have one lane, -1.
     left, right: lanes from the reference line outwards. speed: limit, km/h.
     centre_marking: on the reference line: "none", "solid", "broken" or "solid solid" (a double line).
+    centre_colour: "white" or "yellow"; all other lines are white.
     """
 
     id: int
@@ -63,6 +64,7 @@ class Road:
     junction: int = -1
     speed: float = 50.0
     centre_marking: str = "none"
+    centre_colour: str = "white"
 
     @cached_property
     def length(self) -> float:
@@ -115,6 +117,10 @@ class Road:
         """The s that lies `distance` metres inside the road, seen from its "start" or "end"."""
         return distance if contact == "start" else self.length - distance
 
+    def quad(self, s0: float, s1: float, t0: float, t1: float) -> np.ndarray:
+        """Corners (4, 2) of the patch between two s and two t, in order round it."""
+        return self.points(np.array([s0, s1, s1, s0]), np.array([t0, t0, t1, t1]))
+
     def stations(self, step: float = 2.0, start: float = 0.0, end: float | None = None) -> np.ndarray:
         """Distances s (n,), ascending, at most `step` apart, with both ends and every joint of two pieces."""
         return curves.stations(self.pieces, step, start, end)
@@ -165,7 +171,7 @@ class Arm:
 
 @dataclass(frozen=True)
 class Connection:
-    """A turning movement: `from_lane` of road `incoming` to `to_lane` of `outgoing`, by lane -1 of road `road`.
+    """A turning movement, `from_lane` of road `incoming` to `to_lane` of `outgoing`, on lane -1 of `road`.
 
     turn: "left", "straight" or "right".
     """
