@@ -21,7 +21,8 @@ ARC_STEP, LINE_STEP = 0.5, 2.0  # metres between the points of a kerb
 def setback(yaw: float, half_width: float, others: Sequence[tuple[float, float]]) -> float:
     """How far from the junction's middle an arm has to end for its kerbs to round into its neighbours'.
 
-    yaw: degrees, outwards; half_width: metres from the arm's axis to its kerb; others: the same of the other arms.
+    yaw: degrees, outwards; half_width: metres from the arm's axis to its kerb; others: the other arms' (yaw,
+    half_width).
     """
     distance = SHORTEST_SETBACK
     for other_yaw, other_half_width in others:
@@ -48,9 +49,7 @@ def build_junction(
         )
         connecting.append(road)
         connections.append(Connection(index, incoming.road, from_lane, road.id, outgoing.road, to_lane, turn))
-    corners = tuple(
-        _corner(roads, arm, following) for arm, following in zip(arms, [*arms[1:], arms[0]], strict=True)
-    )
+    corners = sidewalk_corners(roads, arms)
     major = _major_roads(roads, arms) if control in ("yield", "stop") else ()
     surface = np.concatenate([corner.kerb for corner in corners])  # the mouths are the gaps between them
     return Junction(
@@ -58,8 +57,20 @@ def build_junction(
     ), connecting
 
 
+def sidewalk_corners(roads: Mapping[int, Road], arms: Sequence[Arm]) -> tuple[Corner, ...]:
+    """The corner after each arm; arms are clockwise."""
+    following = [*arms[1:], *arms[:1]]
+    return tuple(_corner(roads, arm, after) for arm, after in zip(arms, following, strict=True))
+
+
+def turn_between(roads: Mapping[int, Road], incoming: Arm, outgoing: Arm) -> str:
+    """What the movement from one arm to another is: "left", "straight" or "right"."""
+    poses = (arm_pose(roads[arm.road], arm.contact) for arm in (incoming, outgoing))
+    return _turn(*poses)[0]
+
+
 def arm_pose(road: Road, contact: str, t: float = 0.0) -> Pose:
-    """x, y, yaw at a road's end, looking out of the junction; t metres right of the axis in that direction."""
+    """x, y, yaw at a road's end, looking out of the junction; t is to the right in that direction."""
     outwards = contact == "start"
     pose = road.pose(0.0 if outwards else road.length, t if outwards else -t)
     return pose.x, pose.y, pose.yaw if outwards else wrap_degrees(pose.yaw + 180.0)
@@ -81,14 +92,13 @@ def _movements(roads: Mapping[int, Road], arms: Sequence[Arm]) -> Iterator[tuple
     """(incoming arm, outgoing arm, lane, lane, turn) of every movement but U-turns."""
     for incoming in arms:
         source = roads[incoming.road]
-        pose = arm_pose(source, incoming.contact)
         others = [arm for arm in arms if arm != incoming]
-        turns = {arm: _turn(pose, arm_pose(roads[arm.road], arm.contact))[0] for arm in others}
         lanes = source.entering(incoming.contact)
         for outgoing in others:
             targets = roads[outgoing.road].leaving(outgoing.contact)
-            for from_lane, to_lane in _lane_pairs(turns[outgoing], lanes, targets):
-                yield incoming, outgoing, from_lane, to_lane, turns[outgoing]
+            turn = turn_between(roads, incoming, outgoing)
+            for from_lane, to_lane in _lane_pairs(turn, lanes, targets):
+                yield incoming, outgoing, from_lane, to_lane, turn
 
 
 def _lane_pairs(turn: str, lanes: Sequence[int], targets: Sequence[int]) -> list[tuple[int, int]]:

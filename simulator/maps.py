@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -73,7 +74,7 @@ def millbrook(seed: int) -> RoadNetwork:
         _winding(at, "Orchard Lane", STREET, "vertical", "D2 D3 D4"),
         Run("Hill Road", STREET, ("A2", _corner(at, "A1", 85.0), "B1", "C1", _corner(at, "E1", 85.0), "E2")),
         Run(
-            "Meadow Road", STREET, ("A3", _corner(at, "A4", 75.0), "C4", "D4", _corner(at, "E4", 60.0), "E3")
+            "Meadow Road", STREET, ("A3", _corner(at, "A4", 75.0), "C4", "D4", _corner(at, "E4", 45.0), "E3")
         ),
         Run("West Lane", PARKING_STREET, ("A2", "A3")),
         Run("East Lane", PARKING_STREET, ("E2", "E3")),
@@ -158,6 +159,6 @@ def _winding(at: Nodes, name: str, profile: Profile, direction: str, stops: str)
     """A run through nodes that do not lie in line, with an S-bend between each two."""
     names = stops.split()
     course: list[str | Bend] = [names[0]]
-    for begin, end in zip(names[:-1], names[1:], strict=True):
+    for begin, end in pairwise(names):
         course += [*_s_bend(at, begin, end, direction), end]
     return Run(name, profile, tuple(course))
