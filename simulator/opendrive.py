@@ -173,7 +173,8 @@ def _add_crossing(parent: Xml.Element, road: Road, crossing: Crossing) -> None:
     )
     outline = _add(node, "outline")
     to_local = inverse(road.pose(crossing.s)).matrix()
-    for x, y in crossing.outline:
+    # the client tells where one crossing ends by its first corner, repeated
+    for x, y in (*crossing.outline, crossing.outline[0]):
         u, v = (to_local @ (x, y, 0.0, 1.0))[:2]
         _add(outline, "cornerLocal", u=float(u), v=float(-v), z=0.0, height=0.0)
 

@@ -38,9 +38,12 @@ def add_signals(network: RoadNetwork, rng: np.random.Generator) -> RoadNetwork:
         for arm in junction.arms:
             if junction.control == "none" or arm.road in junction.major:
                 continue
-            line = _stop_line(
-                network.roads[arm.road], arm.contact, (arm.road, arm.contact) in at_mouth, junction
-            )
+            road = network.roads[arm.road]
+            distance = MOUTH_GAP + STOP_BAR / 2.0
+            if (arm.road, arm.contact) in at_mouth:
+                distance += CROSSING_WIDTH + STOP_GAP
+            kind = "yield" if junction.control == "yield" else "stop"
+            line = stop_line_at(road, road.station(arm.contact, distance), road.entering(arm.contact), kind)
             stop_lines.append(line)
             signals.append(_junction_signal(network.roads, junction, arm, line, groups[arm]))
     signals += _speed_signs(network)
@@ -63,23 +66,25 @@ def _crossings(network: RoadNetwork, rng: np.random.Generator) -> Iterator[Cross
                 )
     places += [(road, road.length / 2.0, -1) for road in network.streets if road.length > MID_BLOCK_LENGTH]
     for number, (road, s, junction_id) in enumerate(places, start=1):
-        s0, s1 = s - CROSSING_WIDTH / 2.0, s + CROSSING_WIDTH / 2.0
-        left, right = road.kerb("left"), road.kerb("right")
-        count = int((right - left + STRIPE_GAP) // (STRIPE + STRIPE_GAP))
-        first = (left + right - count * STRIPE - (count - 1) * STRIPE_GAP) / 2.0
-        bars = first + np.arange(count) * (STRIPE + STRIPE_GAP)
-        stripes = np.stack([road.quad(s0, s1, t, t + STRIPE) for t in bars])
-        outline = road.quad(s0, s1, left, right)
-        yield Crossing(number, road.id, s, CROSSING_WIDTH, outline, stripes, junction_id)
+        yield crossing_at(road, s, CROSSING_WIDTH, number, junction_id)
 
 
-def _stop_line(road: Road, contact: str, behind_crossing: bool, junction: Junction) -> StopLine:
-    distance = MOUTH_GAP + STOP_BAR / 2.0 + (CROSSING_WIDTH + STOP_GAP if behind_crossing else 0.0)
-    s = road.station(contact, distance)
-    lanes = road.entering(contact)
-    outer = road.edges(lanes[-1])[1]
-    outline = road.quad(s - STOP_BAR / 2.0, s + STOP_BAR / 2.0, math.copysign(0.2, outer), outer)
-    return StopLine(road.id, s, lanes, outline, "yield" if junction.control == "yield" else "stop")
+def crossing_at(road: Road, s: float, width: float, number: int, junction_id: int) -> Crossing:
+    """A zebra crossing with its middle at s, `width` metres along the road, from kerb to kerb."""
+    s0, s1 = s - width / 2.0, s + width / 2.0
+    left, right = road.kerb("left"), road.kerb("right")
+    count = max(1, int((right - left + STRIPE_GAP) // (STRIPE + STRIPE_GAP)))
+    first = (left + right - count * STRIPE - (count - 1) * STRIPE_GAP) / 2.0
+    bars = first + np.arange(count) * (STRIPE + STRIPE_GAP)
+    stripes = np.stack([road.quad(s0, s1, t, t + STRIPE) for t in bars])
+    return Crossing(number, road.id, s, width, road.quad(s0, s1, left, right), stripes, junction_id)
+
+
+def stop_line_at(road: Road, s: float, lanes: tuple[int, ...], kind: str) -> StopLine:
+    """A line across `lanes`, inner ones first, with its middle at s. kind: "stop" or "yield"."""
+    inner, outer = road.edges(lanes[0])[0], road.edges(lanes[-1])[1]
+    outline = road.quad(s - STOP_BAR / 2.0, s + STOP_BAR / 2.0, inner + math.copysign(0.2, outer), outer)
+    return StopLine(road.id, s, lanes, outline, kind)
 
 
 def _groups(roads: Mapping[int, Road], junction: Junction) -> dict[Arm, int]:
