@@ -11,6 +11,8 @@ from simulator.roads import RoadNetwork
 from simulator.town_plan import AVENUE, PARKING_STREET, STREET, Bend, Plan, Profile, Run, build_network
 
 STRETCH = 5.0  # metres by which the seed moves a row or column of junctions, at most
+BEND_CLEARANCE = 18.0  # metres of straight road between a junction's middle and a bend
+WIDE_BEND = 45.0  # metres of radius
 
 Nodes = Mapping[str, tuple[float, float]]
 
@@ -56,8 +58,8 @@ def millbrook(seed: int) -> RoadNetwork:
         "A2": (0, -6),
         "E2": (0, -10),
         "B3": (-10, -4),
-        "C3": (14, 26),
-        "D3": (-16, -4),
+        "C3": (4, 18),
+        "D3": (-4, -8),
         "E3": (0, 24),
         "A3": (0, 26),
         "B1": (22, 0),
@@ -137,22 +139,29 @@ def _corner(at: Nodes, node: str, radius: float) -> Bend:
 
 
 def _s_bend(at: Nodes, begin: str, end: str, direction: str) -> tuple[Bend, ...]:
-    """Two bends that shift a street sideways, so that it leaves both nodes along the same axis."""
+    """Two bends that shift a street sideways, so that it leaves both nodes along the same axis.
+
+    They turn as little as a radius of WIDE_BEND allows, or have the widest radius that fits.
+    """
     axis = 0 if direction == "horizontal" else 1
     a, b = np.array(at[begin]), np.array(at[end])
-    shift = abs(b[1 - axis] - a[1 - axis])
+    span, shift = abs(b[axis] - a[axis]), abs(b[1 - axis] - a[1 - axis])
     if shift < 1e-6:
         return ()
-    # the slanted part is as long as needed to turn by about 35 degrees with the widest radius that fits
-    half = np.clip(0.7 * shift, 8.0, abs(b[axis] - a[axis]) / 2.0 - 32.0)
-    middle = (a + b) / 2.0
-    first, second = a.copy(), b.copy()
-    first[axis] = middle[axis] - np.copysign(half, b[axis] - a[axis])
-    second[axis] = middle[axis] + np.copysign(half, b[axis] - a[axis])
+    # half the length, along the axis, of the slanted middle part; the steepest comes first
+    half = np.linspace(0.0, span / 2.0 - BEND_CLEARANCE, 50)
     turn = np.arctan2(shift, 2.0 * half)
-    room = min(float(np.hypot(shift, 2.0 * half)) / 2.0, abs(first[axis] - a[axis]) - 24.0)
-    radius = float(np.floor(room / np.tan(turn / 2.0)))
-    return Bend(float(first[0]), float(first[1]), radius), Bend(float(second[0]), float(second[1]), radius)
+    room = np.minimum(np.hypot(shift, 2.0 * half) / 2.0, span / 2.0 - half - BEND_CLEARANCE)
+    radius = room / np.tan(turn / 2.0)
+    wide = np.flatnonzero(radius >= WIDE_BEND)
+    best = int(wide[-1] if len(wide) else np.argmax(radius))
+    first, second = a.copy(), b.copy()
+    step = np.sign(b[axis] - a[axis]) * half[best]
+    first[axis], second[axis] = (a + b)[axis] / 2.0 - step, (a + b)[axis] / 2.0 + step
+    rounding = float(np.floor(radius[best]))
+    return Bend(float(first[0]), float(first[1]), rounding), Bend(
+        float(second[0]), float(second[1]), rounding
+    )
 
 
 def _winding(at: Nodes, name: str, profile: Profile, direction: str, stops: str) -> Run:

@@ -59,7 +59,7 @@ def _add(parent: Xml.Element, tag: str, **attributes: float | str) -> Xml.Elemen
 
 def _text(value: float | str) -> str:
     """Numbers to a tenth of a nanometre, without the sign of a negative zero."""
-    return f"{round(value, 10) + 0.0:.10g}" if isinstance(value, float) else str(value)
+    return f"{round(value, 10) + 0.0:.15g}" if isinstance(value, float) else str(value)
 
 
 def _add_header(root: Xml.Element, network: RoadNetwork) -> None:

@@ -122,7 +122,7 @@ class Road:
         return self.points(np.array([s0, s1, s1, s0]), np.array([t0, t0, t1, t1]))
 
     def stations(self, step: float = 2.0, start: float = 0.0, end: float | None = None) -> np.ndarray:
-        """Distances s (n,), ascending, at most `step` apart, with both ends and every joint of two pieces."""
+        """Distances s (n,), ascending, at most `step` apart and 4 degrees of turn, with ends and joints."""
         return curves.stations(self.pieces, step, start, end)
 
     def points(self, s: np.ndarray, t: np.ndarray | float = 0.0) -> np.ndarray:
