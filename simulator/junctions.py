@@ -17,6 +17,8 @@ SHORTEST_SETBACK = 6.0  # metres from a junction's middle to the end of an arm
 STRAIGHT_TURN = 35.0  # degrees; a movement that turns less goes straight on
 ARC_STEP, LINE_STEP = 0.5, 2.0  # metres between the points of a kerb
 
+LaneEnd = tuple[Road, str, int]  # a road, its "start" or "end", a lane
+
 
 def setback(yaw: float, half_width: float, others: Sequence[tuple[float, float]]) -> float:
     """How far from the junction's middle an arm has to end for its kerbs to round into its neighbours'.
@@ -41,12 +43,9 @@ def build_junction(
     connections = []
     for incoming, outgoing, from_lane, to_lane, turn in _movements(roads, arms):
         index = len(connections)
-        road = _connecting_road(
-            first_road_id + index,
-            junction_id,
-            (roads[incoming.road], incoming.contact, from_lane),
-            (roads[outgoing.road], outgoing.contact, to_lane),
-        )
+        source = roads[incoming.road], incoming.contact, from_lane
+        target = roads[outgoing.road], outgoing.contact, to_lane
+        road = _connecting_road(first_road_id + index, junction_id, source, target, turn)
         connecting.append(road)
         connections.append(Connection(index, incoming.road, from_lane, road.id, outgoing.road, to_lane, turn))
     corners = sidewalk_corners(roads, arms)
@@ -111,19 +110,20 @@ def _lane_pairs(turn: str, lanes: Sequence[int], targets: Sequence[int]) -> list
     return [(lanes[min(i, len(lanes) - 1)], targets[min(i, len(targets) - 1)]) for i in range(longer)]
 
 
-def _connecting_road(
-    road_id: int, junction_id: int, source: tuple[Road, str, int], target: tuple[Road, str, int]
-) -> Road:
+def _connecting_road(road_id: int, junction_id: int, source: LaneEnd, target: LaneEnd, turn: str) -> Road:
     """One lane from an incoming lane to an outgoing one; its reference line is the lane's left border."""
     (incoming, in_contact, from_lane), (outgoing, out_contact, to_lane) = source, target
     # seen in the direction of travel, a lane's left border is its inner one
     begin = _turned(arm_pose(incoming, in_contact, -abs(incoming.edges(from_lane)[0])))
     end = arm_pose(outgoing, out_contact, abs(outgoing.edges(to_lane)[0]))
+    # a wider curve to the right would cut the corner over the kerb
+    to_kerb = min(_to_kerb(incoming, from_lane), _to_kerb(outgoing, to_lane))
+    radius = KERB_RADIUS + to_kerb if turn == "right" else None
     lane = Lane(-1, "driving", incoming.lane(from_lane).width, from_lane, to_lane)
     return Road(
         id=road_id,
         name=f"{incoming.name} to {outgoing.name}",
-        pieces=curves.connect(begin, end),
+        pieces=curves.connect(begin, end, radius),
         left=(),
         right=(lane,),
         predecessor=Link("road", incoming.id, in_contact),
@@ -131,6 +131,11 @@ def _connecting_road(
         junction=junction_id,
         speed=min(incoming.speed, outgoing.speed),
     )
+
+
+def _to_kerb(road: Road, lane: int) -> float:
+    """Metres from a lane's left border, in its direction of travel, to the kerb on its right."""
+    return abs(road.kerb("right" if lane < 0 else "left")) - abs(road.edges(lane)[0])
 
 
 def _side(contact: str, clockwise: bool) -> str:

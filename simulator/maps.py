@@ -12,7 +12,7 @@ from simulator.town_plan import AVENUE, PARKING_STREET, STREET, Bend, Plan, Prof
 
 STRETCH = 5.0  # metres by which the seed moves a row or column of junctions, at most
 BEND_CLEARANCE = 18.0  # metres of straight road between a junction's middle and a bend
-WIDE_BEND = 45.0  # metres of radius
+WIDE_BEND = 90.0  # metres of radius
 
 Nodes = Mapping[str, tuple[float, float]]
 
@@ -85,7 +85,7 @@ def millbrook(seed: int) -> RoadNetwork:
 
 
 def westgate(seed: int) -> RoadNetwork:
-    """A modern quarter: slanted cross streets, an avenue all round, one diagonal street. 26 roads."""
+    """A modern quarter: slanted cross streets, an avenue all round, one street that swings over. 26 roads."""
     rng = np.random.default_rng([seed, 3])
     at = _grid(rng, [-200.0, -95.0, 5.0, 105.0, 205.0], [-200.0, -70.0, 60.0, 195.0])
     slant = 0.21  # metres eastwards for each metre southwards: streets meet at 78 degrees

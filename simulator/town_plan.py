@@ -16,6 +16,7 @@ from simulator.roads import Arm, Junction, Lane, Link, Road, RoadNetwork
 from simulator.signals import add_signals
 
 LANE_WIDTH = 3.5  # metres, of every driving lane: equal widths let lanes join without a step
+SHORTEST_ROAD = 15.0  # metres between two junctions: room for a crossing and stop line at both ends
 FIRST_JUNCTION = 10_000  # the client tells roads from junctions by number, so the numbers must not meet
 
 
@@ -156,16 +157,18 @@ def _road(
         _setback(streets, arms[node], Arm(number, contact))
         for node, contact in zip(street.ends, ("start", "end"), strict=True)
     )
+    length = curves.curve_length(street.curve)
     for piece, cut, node in zip((street.curve[0], street.curve[-1]), (begin, end), street.ends, strict=True):
-        if piece.length < cut:
+        if piece.length < cut or length < begin + end + SHORTEST_ROAD:
             raise ValueError(
-                f"{street.name} has {piece.length:.1f} m of straight at {node}, needs {cut:.1f} m."
+                f"{street.name} is too short for its junctions ({length:.1f} m, {piece.length:.1f} m of it "
+                f"straight at {node}, which takes {cut:.1f} m); move {node} or the next bend further off."
             )
     links = [Link("junction", junctions[node]) for node in street.ends]
     return Road(
         id=number,
         name=street.name,
-        pieces=curves.trim(street.curve, begin, curves.curve_length(street.curve) - end),
+        pieces=curves.trim(street.curve, begin, length - end),
         left=_lanes(street.profile, 1),
         right=_lanes(street.profile, -1),
         predecessor=links[0],
