@@ -47,9 +47,13 @@ class Piece:
         return float(x), float(y), wrap_degrees(float(yaw))
 
     def shifted(self, t: float) -> Piece:
-        """The parallel curve `t` metres to the right."""
+        """The parallel curve `t` metres to the right; ValueError if that is past the middle of the arc."""
         yaw = math.radians(self.yaw)
         shrink = 1.0 - t * self.curvature
+        if shrink <= 0.0:
+            raise ValueError(
+                f"An arc of radius {abs(1.0 / self.curvature):g} m has no parallel {t:g} m to its right."
+            )
         return Piece(
             self.x - t * math.sin(yaw),
             self.y + t * math.cos(yaw),
@@ -97,12 +101,6 @@ def evaluate(curve: Sequence[Piece], s: np.ndarray | float) -> tuple[np.ndarray,
         chosen = index == i
         result[:, chosen] = curve[i].at(s[chosen] - begins[i])
     return result[0], result[1], result[2]
-
-
-def polyline(curve: Sequence[Piece], step: float = 1.0) -> np.ndarray:
-    """Points (n, 2) float64 along the curve, at most `step` metres apart."""
-    x, y, _ = evaluate(curve, stations(curve, step))
-    return np.stack([x, y], axis=1)
 
 
 def trim(curve: Sequence[Piece], start: float, end: float) -> Curve:

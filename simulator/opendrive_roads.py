@@ -13,6 +13,7 @@ from simulator.curves import Curve, Piece, Pose
 from simulator.roads import Lane, Link, Road
 
 APPROXIMATION_STEP = 1.0  # metres between the points that stand for a spiral or polynomial
+LONGEST_PIECE = 100_000.0  # metres; more would be a slip, and would fill the memory when drawn
 DEFAULT_SPEED = 50.0  # km/h
 LANE_KINDS = {
     "driving": "driving",
@@ -98,6 +99,10 @@ def _longest_section(node: Xml.Element, length: float) -> tuple[Xml.Element | No
 def _read_geometry(node: Xml.Element) -> Curve:
     start = number(node, "x"), -number(node, "y"), math.degrees(-number(node, "hdg"))
     length = number(node, "length")
+    if length > LONGEST_PIECE:
+        raise ValueError(
+            f"A <geometry> of the OpenDRIVE text is {length:g} m long; split it below {LONGEST_PIECE:g} m."
+        )
     count = max(2, math.ceil(length / APPROXIMATION_STEP))
     if (arc := node.find("arc")) is not None:
         return curves.chain(start, [(length, -number(arc, "curvature"))])

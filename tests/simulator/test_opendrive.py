@@ -237,6 +237,7 @@ def test_a_clients_road_is_read_where_the_client_sees_it(shape, offset):
             ROAD.format(shape="<line/>", length="long", offset=""),
             "needs a number as its 'length', not 'long'",
         ),
+        (ROAD.format(shape="<line/>", length="1e9", offset=""), "1e\\+09 m long; split it"),
         ('<OpenDRIVE><road id="1" length="5"/></OpenDRIVE>', "Road 1 .* needs a planView and a laneSection"),
     ],
 )

@@ -1,5 +1,6 @@
 from itertools import pairwise
 
+import carla
 import cv2
 import numpy as np
 import pytest
@@ -64,6 +65,14 @@ def ground_plan(network, outlines):
     for outline in outlines:
         plan.add(outline)
     return plan
+
+
+def test_poses_turn_as_the_clients_do():
+    random = np.random.default_rng(0)
+    for pitch, yaw, roll in random.uniform(-170.0, 170.0, (20, 3)):
+        client = carla.Transform(carla.Location(1.0, 2.0, 3.0), carla.Rotation(pitch, yaw, roll))
+        matrix = Transform(1.0, 2.0, 3.0, pitch, yaw, roll).matrix()
+        np.testing.assert_allclose(matrix, client.get_matrix(), atol=1e-5)
 
 
 def test_composing_with_the_inverse_gives_the_identity():
