@@ -18,6 +18,8 @@ from simulator.roads import Signal
 LABELS = {"pedestrian": 12, "car": 14, "truck": 15, "bus": 16, "motorcycle": 18, "bicycle": 19}
 TRAFFIC_LIGHT_LABEL, TRAFFIC_SIGN_LABEL = 7, 8
 
+LARGEST_IMAGE = 4096  # pixels on a side
+
 RED, YELLOW, GREEN, OFF, UNKNOWN = range(5)  # carla.TrafficLightState
 LIGHT_NAMES = ("red", "yellow", "green", "off", "unknown")
 
@@ -150,11 +152,6 @@ class Walker(Actor):
     placed: bool = False  # a client's own navigation has set its pose since the last tick
     phase: float = 0.0  # of the walking cycle, 0..1
 
-    def halt(self) -> None:
-        """Takes all motion away."""
-        super().halt()
-        self.speed = 0.0
-
     def state(self) -> bytes:
         """Walker control."""
         return encodings.WALKER_STATE.pack(*self.direction, self.speed, self.jump)
@@ -220,6 +217,13 @@ def number(attributes: Mapping[str, str], name: str, low: float, high: float) ->
     return value
 
 
+def check_colour(text: str) -> None:
+    """Raises ValueError unless the text is "red,green,blue", each 0 to 255."""
+    parts = text.split(",")
+    if len(parts) != 3 or not all(part.strip().isdecimal() and int(part) <= 255 for part in parts):
+        raise ValueError(f'attribute color is {text!r}, it must be "red,green,blue", each 0 to 255')
+
+
 def make_actor(
     actor_id: int, blueprint: Blueprint, attributes: Mapping[str, str], transform: Transform, parent: Actor | None
 ) -> Actor:
@@ -227,6 +231,8 @@ def make_actor(
     known: dict[str, Attribute] = {attribute.id: attribute for attribute in blueprint.attributes}
     values = blueprint.defaults()
     values.update({name: str(value) for name, value in attributes.items() if name in known})
+    if "color" in values:
+        check_colour(values["color"])
     common = {
         "id": actor_id,
         "blueprint": blueprint,
@@ -243,8 +249,8 @@ def make_actor(
         return Camera(
             **common,
             kind=blueprint.id.removeprefix(CAMERA_PREFIX),
-            width=int(number(values, "image_size_x", 1, 8192)),
-            height=int(number(values, "image_size_y", 1, 8192)),
+            width=int(number(values, "image_size_x", 1, LARGEST_IMAGE)),
+            height=int(number(values, "image_size_y", 1, LARGEST_IMAGE)),
             fov=number(values, "fov", 1.0, 170.0),
             interval=number(values, "sensor_tick", 0.0, 1e6),
         )

@@ -7,7 +7,7 @@ from typing import Any
 
 from simulator import calls_actors, encodings, walkers
 from simulator.actors import Walker
-from simulator.calls import Session, call, tick_cue
+from simulator.calls import MALFORMED, Session, call, tick_cue
 from simulator.encodings import optional_from_wire, transform_from_wire
 from simulator.world import Refusal
 
@@ -32,7 +32,7 @@ def answer(session: Session, command: list[Any]) -> list[Any]:
         return encodings.success(run(session, index, fields))
     except Refusal as refusal:
         return encodings.failure(str(refusal), returns_value=True)
-    except (TypeError, ValueError, LookupError, OverflowError) as error:
+    except MALFORMED as error:
         return encodings.failure(f"malformed command ({error})", returns_value=True)
 
 
@@ -78,12 +78,12 @@ COMMANDS: dict[int, Callable[..., Any]] = {
     8: calls_actors.set_actor_target_velocity,
     9: accept,  # ApplyTargetAngularVelocity
     10: calls_actors.add_actor_impulse,
-    11: accept,  # ApplyForce
+    11: calls_actors.add_actor_force,
     12: accept,  # ApplyAngularImpulse
     13: accept,  # ApplyTorque
     14: calls_actors.set_actor_simulate_physics,
     15: calls_actors.set_actor_enable_gravity,
-    16: calls_actors.set_actor_autopilot,
+    16: accept,  # SetAutopilot: the traffic manager inside the client drives
     17: accept,  # ShowDebugTelemetry
     18: lambda session, actor_id, bits: calls_actors.set_vehicle_light_state(session, actor_id, [bits]),
     19: calls_actors.set_actor_location,

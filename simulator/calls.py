@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import logging
+import struct
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -22,6 +23,9 @@ from simulator.weather import Weather
 from simulator.world import STATE_STREAM, Refusal, Settings, World
 
 MAP_FOLDER = "Carla/Maps/"  # clients expect map names inside Unreal's content folder
+
+MALFORMED = (TypeError, ValueError, LookupError, AttributeError, OverflowError, struct.error)
+"""What unpacking, converting or using a client's arguments raises when they are not as they should be."""
 
 log = logging.getLogger(__name__)
 
@@ -80,6 +84,28 @@ UNSUPPORTED = {  # method -> whether it returns a value; what they need does not
     "enable_chrono_physics": False,
 }
 
+ACCEPTED = {  # answered and without effect: this town has no engine, doors, skeletons, layers, lamps or screen
+    *("load_map_layer", "unload_map_layer", "enable_environment_objects", "draw_debug_shape"),
+    *("clear_debug_shape", "clear_debug_string", "update_lights_state", "update_day_night_cycle"),
+    *("set_actor_autopilot", "set_actor_collisions", "set_actor_dead", "set_actor_target_angular_velocity"),
+    *("add_actor_torque", "add_actor_angular_impulse", "apply_physics_control", "set_wheel_steer_direction"),
+    *("set_wheel_pitch_angle", "open_vehicle_door", "close_vehicle_door", "show_vehicle_debug_telemetry"),
+    *("apply_ackermann_controller_settings", "use_carsim_road", "restore_physx_physics"),
+    *("set_bones_transform", "blend_pose", "get_pose_from_animation", "set_imui_gravity", "send"),
+    *("stop_recorder", "stop_replayer", "set_replayer_time_factor", "set_replayer_ignore_hero"),
+    *("set_replayer_ignore_spectator", "enable_sensor_for_ros", "disable_sensor_for_ros", "enable_gbuffers"),
+    *("apply_color_texture_to_object", "apply_color_texture_to_objects"),
+    *("apply_float_color_texture_to_object", "apply_float_color_texture_to_objects"),
+    "set_annotations_traverse_translucency",
+}
+
+EMPTY = {  # answered with an empty list: there are no such things
+    *("get_names_of_all_objects", "query_lights_state", "get_light_boxes"),
+    *("get_actor_bone_names", "get_actor_bone_relative_transforms", "get_actor_bone_world_transforms"),
+    *("get_actor_socket_names", "get_actor_socket_relative_transforms", "get_actor_socket_world_transforms"),
+    *("get_actor_component_names", "get_vehicle_bone_world_transforms"),
+}
+
 
 def call(*, locked: bool = True, bare: bool = False) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Makes a function a call. `locked`: it holds the world's lock. `bare`: its result goes out as it is."""
@@ -96,6 +122,10 @@ def dispatch(service: Service, connection: object, method: str, arguments: list[
     if method in UNSUPPORTED:
         message = f"{method} is not supported by this town"
         return encodings.failure(message, returns_value=UNSUPPORTED[method])
+    if method in ACCEPTED:
+        return encodings.success_without_value()
+    if method in EMPTY:
+        return encodings.success([])
     if method not in CALLS:
         raise UnknownMethod(f"unknown method {method!r}")
     found = CALLS[method]
@@ -106,7 +136,7 @@ def dispatch(service: Service, connection: object, method: str, arguments: list[
             result = found.function(session, *arguments)
     except Refusal as refusal:
         return encodings.failure(str(refusal), returns_value=found.returns_value)
-    except (TypeError, ValueError, LookupError, AttributeError, OverflowError) as error:
+    except MALFORMED as error:
         log.info("%s refused.", method, exc_info=True)
         message = f"{method}: malformed arguments ({error})"
         return encodings.failure(message, returns_value=found.returns_value)
@@ -220,16 +250,6 @@ def copy_opendrive_to_file(session: Session, text: str, parameters: list[Any]) -
     session.service.uploaded = text
 
 
-@call()
-def load_map_layer(session: Session, layers: int) -> None:
-    """Accepted: this town has one layer, and it is always there."""
-
-
-@call()
-def unload_map_layer(session: Session, layers: int) -> None:
-    """Accepted: this town has one layer, and it is always there."""
-
-
 # -- traffic managers: they run inside clients and tell each other's address through the server -------------------
 
 
@@ -250,7 +270,10 @@ def get_traffic_manager_running(session: Session, port: int) -> list[Any]:
 def add_traffic_manager_running(session: Session, address: list[Any]) -> bool:
     """Notes a client's traffic manager; False if there is one on its port."""
     host, port = address
-    return session.service.traffic_managers.setdefault(int(port), str(host)) is host
+    if port in session.service.traffic_managers:
+        return False
+    session.service.traffic_managers[int(port)] = str(host)
+    return True
 
 
 @call()

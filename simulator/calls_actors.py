@@ -11,7 +11,7 @@ from simulator.calls import Session, call
 from simulator.encodings import transform_from_wire, vector_from_wire
 from simulator.geometry import Transform
 from simulator.lights import JunctionCycle
-from simulator.world import Refusal
+from simulator.world import ASYNCHRONOUS_PERIOD, Refusal
 
 LONGEST_LIGHT = 1e6  # seconds
 
@@ -149,6 +149,29 @@ def add_actor_impulse(session: Session, actor_id: int, impulse: list[float]) -> 
 
 
 @call()
+def add_actor_impulse_at_location(
+    session: Session, actor_id: int, impulse: list[float], location: list[float]
+) -> None:
+    """Pushes a vehicle, N s; vehicles do not tumble, so where they are hit does not matter."""
+    add_actor_impulse(session, actor_id, impulse)
+
+
+@call()
+def add_actor_force(session: Session, actor_id: int, force: list[float]) -> None:
+    """Pulls a vehicle, N, during the next tick."""
+    seconds = session.world.settings.fixed_delta or ASYNCHRONOUS_PERIOD
+    add_actor_impulse(session, actor_id, [part * seconds for part in vector_from_wire(force)])
+
+
+@call()
+def add_actor_force_at_location(
+    session: Session, actor_id: int, force: list[float], location: list[float]
+) -> None:
+    """Pulls a vehicle, N, during the next tick, wherever it is applied."""
+    add_actor_force(session, actor_id, force)
+
+
+@call()
 def apply_control_to_vehicle(session: Session, actor_id: int, control: list[Any]) -> None:
     """What the driver does from now on."""
     vehicle = session.world.find(actor_id, Vehicle)
@@ -177,11 +200,6 @@ def apply_control_to_walker(session: Session, actor_id: int, control: list[Any])
     walkers.control(walker, vector_from_wire(direction), clip(speed, 0.0, walkers.FASTEST), bool(jump))
 
 
-@call()
-def set_actor_autopilot(session: Session, actor_id: int, enabled: bool) -> None:
-    """Accepted: the traffic manager, inside the client, is what drives."""
-
-
 # -- vehicles -----------------------------------------------------------------------------------------------------
 
 
@@ -198,9 +216,9 @@ def set_vehicle_light_state(session: Session, actor_id: int, state: list[int]) -
 
 
 @call()
-def get_vehicle_light_states(session: Session) -> list[list[Any]]:
+def get_vehicle_light_states(session: Session) -> list[list[int]]:
     """The lamps of all vehicles."""
-    return [[vehicle.id, [vehicle.lights]] for vehicle in session.world.all(Vehicle)]
+    return [[vehicle.id, vehicle.lights] for vehicle in session.world.all(Vehicle)]
 
 
 @call()
@@ -220,15 +238,40 @@ def get_physics_control(session: Session, actor_id: int) -> list[Any]:
 
 
 @call()
-def apply_physics_control(session: Session, actor_id: int, control: list[Any]) -> None:
-    """Accepted: the kinematic model has no such parameters."""
-
-
-@call()
 def get_wheel_steer_angle(session: Session, actor_id: int, wheel: int) -> float:
     """Degrees by which a front wheel is turned; 0 for a rear one."""
     vehicle = session.world.find(actor_id, Vehicle)
     return vehicle.steering * 57.29578 if wheel in (0, 1) else 0.0
+
+
+@call()
+def get_wheel_pitch_angle(session: Session, actor_id: int, wheel: int) -> float:
+    """Degrees by which a wheel has rolled: not kept."""
+    session.world.find(actor_id, Vehicle)
+    return 0.0
+
+
+@call()
+def get_telemetry_data(session: Session, actor_id: int) -> list[Any]:
+    """Speed (m/s), steer, throttle, brake, engine speed, gear, drag, and wheels, of which nothing is known."""
+    vehicle = session.world.find(actor_id, Vehicle)
+    control = vehicle.control
+    gear = -1 if control.reverse else 1
+    return [vehicle.speed, control.steer, control.throttle, control.brake, 0.0, gear, 0.0, []]
+
+
+@call()
+def get_ackermann_controller_settings(session: Session, actor_id: int) -> list[float]:
+    """Gains of CARLA's two controllers (speed, acceleration); this town's vehicles need none."""
+    session.world.find(actor_id, Vehicle)
+    return [0.0] * 6
+
+
+@call()
+def get_bones_transform(session: Session, actor_id: int) -> list[Any]:
+    """A walker's skeleton: none."""
+    session.world.find(actor_id, Walker)
+    return [[]]
 
 
 # -- traffic lights -----------------------------------------------------------------------------------------------
@@ -308,9 +351,3 @@ def reset_all_traffic_lights(session: Session) -> None:
 def get_group_traffic_lights(session: Session, actor_id: int) -> list[int]:
     """Ids of all lights of the junction."""
     return [light.id for light in cycle_of(session, actor_id).lights]
-
-
-@call()
-def get_light_boxes(session: Session, actor_id: int) -> list[Any]:
-    """Boxes of the lamps: not kept."""
-    return []

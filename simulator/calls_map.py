@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from typing import Any
 
 import numpy as np
@@ -28,14 +29,25 @@ def get_map_data(session: Session) -> str:
 
 @call()
 def get_required_files(session: Session, folder: str = "") -> list[str]:
-    """The files of a kind that belong to the map; clients keep them in their cache by name."""
-    return []
+    """The files of a kind that belong to the map: only the navigation mesh is one.
+
+    Clients keep files in their cache by name, so the name changes with the contents.
+    """
+    return [navigation_file(session)] if folder == "Nav" else []
 
 
 @call()
 def request_file(session: Session, name: str) -> bytes:
     """The contents of a file that `get_required_files` named."""
-    raise Refusal(f"no file {name!r}")
+    if name != navigation_file(session):
+        raise Refusal(f"no file {name!r}")
+    return session.world.town.navigation
+
+
+def navigation_file(session: Session) -> str:
+    """Name of the present town's navigation mesh."""
+    town = session.world.town
+    return f"{MAP_FOLDER}Nav/{town.name}-{zlib.crc32(town.navigation):08x}.bin"
 
 
 @call()
@@ -57,33 +69,6 @@ def cast_ray(session: Session, start: list[float], end: list[float]) -> list[Any
 def labelled_point(location: Vector, label: int) -> list[Any]:
     """A place and CARLA's label of what is there."""
     return [list(location), label]
-
-
-@call()
-def get_names_of_all_objects(session: Session) -> list[str]:
-    """Names of the things whose texture can be changed: none."""
-    return []
-
-
-@call()
-def query_lights_state(session: Session, client: str = "") -> list[Any]:
-    """Street lamps that can be switched: none, they follow the sun."""
-    return []
-
-
-@call()
-def update_lights_state(session: Session, client: str, lights: list[Any], discard: bool = False) -> None:
-    """Accepted: there are no lamps to switch."""
-
-
-@call()
-def update_day_night_cycle(session: Session, client: str, active: bool) -> None:
-    """Accepted: lamps follow the sun."""
-
-
-@call()
-def draw_debug_shape(session: Session, shape: Any) -> None:
-    """Accepted: shapes would be drawn into nobody's screen, and cameras must not see them."""
 
 
 @call()

@@ -14,7 +14,7 @@ import numpy as np
 
 from simulator.actors import GREEN, RED, YELLOW, TrafficLight, Vehicle
 from simulator.encodings import Vector
-from simulator.geometry import Transform, compose, inverse
+from simulator.geometry import Transform, compose, inverse, wrap_degrees
 from simulator.roads import RoadNetwork, Signal
 
 APPROACH = 12.0  # metres before the stop line where a vehicle begins to see its light
@@ -85,7 +85,7 @@ def make_cycles(lights: Iterable[TrafficLight]) -> list[JunctionCycle]:
 
 def actor_pose(signal: Signal) -> Transform:
     """The pose of a signal's actor: x runs across the lanes, as CARLA's client expects when it looks for them."""
-    return replace(signal.transform, yaw=signal.transform.yaw - 90.0)
+    return replace(signal.transform, yaw=wrap_degrees(signal.transform.yaw - 90.0))
 
 
 def trigger_volume(signal: Signal) -> tuple[Vector, Vector]:

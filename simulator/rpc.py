@@ -17,7 +17,7 @@ from typing import Any
 import msgpack
 
 REQUEST, RESPONSE, NOTIFICATION = 0, 1, 2
-LARGEST_MESSAGE = 64 << 20  # bytes; an OpenDRIVE text is the largest that a client sends
+LARGEST_MESSAGE = 32 << 20  # bytes; an OpenDRIVE text is the largest that a client sends
 MOST_CONNECTIONS = 128
 
 log = logging.getLogger(__name__)

@@ -13,9 +13,8 @@ from simulator.drawing.renderer import Renderer
 from simulator.rpc import RpcServer
 from simulator.streams import StreamServer
 from simulator.town import MakeRenderer, build_town
-from simulator.world import World
+from simulator.world import ASYNCHRONOUS_PERIOD, World
 
-ASYNCHRONOUS_PERIOD = 0.05  # seconds between ticks when no client gives the pace and no step is set
 SHORTEST_PAUSE = 0.002  # seconds for which the world is left to the clients between two ticks
 
 log = logging.getLogger(__name__)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from simulator.drawing.renderer import Body, Camera, Renderer
 from simulator.geometry import Transform
 from simulator.maps import MAPS, build_map
+from simulator.navigation import build_mesh, to_bytes
 from simulator.opendrive import parse_opendrive, to_opendrive
 from simulator.roads import RoadNetwork
 from simulator.weather import Weather
@@ -41,6 +43,11 @@ class Town:
     opendrive: str
     spawn_points: list[Transform]
     renderer: Draws
+
+    @cached_property
+    def navigation(self) -> bytes:
+        """Where pedestrians can walk, as the file that clients load."""
+        return to_bytes(build_mesh(self.network))
 
 
 MakeRenderer = Callable[[RoadNetwork, int], Draws]

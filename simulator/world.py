@@ -17,6 +17,7 @@ from simulator import encodings, vehicles, walkers
 from simulator.actors import LIGHT_NAMES, Actor, Camera, TrafficLight, TrafficSign, Vehicle, Walker, make_actor
 from simulator.actors import TRAFFIC_LIGHT_LABEL, TRAFFIC_SIGN_LABEL
 from simulator.blueprints import LIBRARY, Blueprint
+from simulator.catalogue import CATALOGUE
 from simulator.drawing.renderer import Body
 from simulator.drawing.renderer import Camera as View
 from simulator.geometry import Transform
@@ -27,7 +28,7 @@ from simulator.town import Town
 from simulator.weather import Weather
 
 STATE_STREAM = 1
-ASYNCHRONOUS_DELTA = 0.05  # seconds a tick lasts at least when the server sets the pace
+ASYNCHRONOUS_PERIOD = 0.05  # seconds between ticks when no client gives the pace and no step is set
 SLOWEST_TICK = 0.5  # seconds that pass in the town at most, however long the last tick took
 MOST_ACTORS = 5000
 
@@ -167,12 +168,12 @@ class World:
         )
 
     def destroy(self, actor_id: int) -> None:
-        """Removes an actor and what is attached to it; raises Refusal for those that belong to the town."""
+        """Removes an actor; what is attached to it stays where it is. Raises Refusal for the town's own."""
         actor = self.find(actor_id)
         if actor is self.spectator or isinstance(actor, TrafficLight | TrafficSign):
             raise Refusal(f"unable to destroy actor {actor_id}: it belongs to the town")
         for child in [other for other in self.actors.values() if other.parent is actor]:
-            self.destroy(child.id)
+            child.transform, child.parent = child.world_transform(), None
         del self.actors[actor_id]
         if actor.stream_id:
             self.streams.retire(actor.stream_id)
@@ -253,8 +254,11 @@ def body_of(actor: Vehicle | Walker) -> Body:
         pose, lights, phase = walkers.feet_of(actor), 0, actor.phase
     else:
         pose, lights, phase = actor.world_transform(), actor.lights, 0.0
-    colour = tuple(int(part) for part in actor.attributes.get("color", "0,0,0").split(","))
-    return Body(actor.id, actor.type_id, pose, colour, lights, actor.speed, phase)
+    if "color" in actor.attributes:
+        red, green, blue = (int(part) for part in actor.attributes["color"].split(","))
+    else:
+        red, green, blue = CATALOGUE[actor.type_id].colours[0]
+    return Body(actor.id, actor.type_id, pose, (red, green, blue), lights, actor.speed, phase)
 
 
 def footprint(actor: Actor) -> np.ndarray:
