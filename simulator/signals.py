@@ -34,7 +34,7 @@ def add_signals(network: RoadNetwork, rng: np.random.Generator) -> RoadNetwork:
     stop_lines: list[StopLine] = []
     signals: list[Signal] = []
     for junction in network.junctions.values():
-        groups = _groups(network.roads, junction)
+        groups = _groups(junction)
         for arm in junction.arms:
             if junction.control == "none" or arm.road in junction.major:
                 continue
@@ -87,7 +87,7 @@ def stop_line_at(road: Road, s: float, lanes: tuple[int, ...], kind: str) -> Sto
     return StopLine(road.id, s, lanes, outline, kind)
 
 
-def _groups(roads: Mapping[int, Road], junction: Junction) -> dict[Arm, int]:
+def _groups(junction: Junction) -> dict[Arm, int]:
     """Arms that face each other are green together: each arm's phase, counted from 0."""
     facing = {(c.incoming, c.outgoing) for c in junction.connections if c.turn == "straight"}
     groups: dict[Arm, int] = {}
