@@ -11,6 +11,7 @@ import inspect
 import logging
 import struct
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,6 +23,7 @@ from simulator.town import UPLOADED, MakeRenderer, Town, build_town, map_names, 
 from simulator.weather import Weather
 from simulator.world import STATE_STREAM, Refusal, Settings, World
 
+EPISODE_PAUSE = 0.1  # seconds
 MAP_FOLDER = "Carla/Maps/"  # clients expect map names inside Unreal's content folder
 
 MALFORMED = (TypeError, ValueError, LookupError, AttributeError, OverflowError, struct.error)
@@ -226,6 +228,18 @@ def load_new_episode(session: Session, name: str, reset_settings: bool = True, l
             if reset_settings:
                 world.settings = Settings()
             world.begin_episode(town)
+            world.quiet_until = time.monotonic() + 3.0 * EPISODE_PAUSE
+        threading.Timer(EPISODE_PAUSE, announce_episode, [world]).start()
+
+
+def announce_episode(world: World) -> None:
+    """Sends the first state of an episode, for which a client polls once load_new_episode is answered.
+
+    Not before: the client handles that state with a call of its own, which has to be answered at once, and
+    then replaces its state stream; it may crash if another state comes meanwhile (hence `quiet_until`).
+    """
+    with world.lock:
+        world.publish_state(0.0, map_changed=True)
 
 
 def find_town(service: Service, name: str) -> Town:

@@ -86,7 +86,7 @@ class SimulatorServer:
 
     def _tick(self) -> None:
         with self.world.lock:
-            if self.world.settings.synchronous:
+            if self.world.settings.synchronous or time.monotonic() < self.world.quiet_until:
                 return
             try:
                 self.world.step()

@@ -11,6 +11,8 @@ import numpy as np
 
 from simulator.drawing.renderer import Body, Camera, Renderer
 from simulator.geometry import Transform
+from simulator.ground import Ground
+from simulator.lights import SpeedLimits
 from simulator.maps import MAPS, build_map
 from simulator.navigation import build_mesh, to_bytes
 from simulator.opendrive import parse_opendrive, to_opendrive
@@ -48,6 +50,16 @@ class Town:
     def navigation(self) -> bytes:
         """Where pedestrians can walk, as the file that clients load."""
         return to_bytes(build_mesh(self.network))
+
+    @cached_property
+    def ground(self) -> Ground:
+        """How high it is where."""
+        return Ground(self.network)
+
+    @cached_property
+    def speed_limits(self) -> SpeedLimits:
+        """How fast one may drive where."""
+        return SpeedLimits(self.network)
 
 
 MakeRenderer = Callable[[RoadNetwork, int], Draws]

@@ -10,23 +10,30 @@ import math
 from dataclasses import replace
 
 from simulator.actors import Walker
+from simulator.encodings import Vector
 from simulator.geometry import Transform
+from simulator.ground import Ground
 
 STRIDE = 1.5  # metres walked in one cycle of two steps
 FASTEST = 10.0  # m/s, a sprinter
+FALLING_SPEED = 3.0  # m/s at which a walker that was spawned in the air comes down
 
 
-def walk(walker: Walker, delta: float) -> None:
+def walk(walker: Walker, ground: Ground, delta: float) -> None:
     """Moves a pedestrian by `delta` seconds."""
     if walker.placed:
         walker.placed = False
     elif walker.speed > 0.0:
-        stride_towards(walker, delta)
+        stride(walker, delta)
+    pose = walker.transform
+    if walker.parent is None:
+        standing = ground.height(pose.x, pose.y) + walker.box_extent[2]
+        walker.transform = replace(pose, z=max(standing, pose.z - FALLING_SPEED * delta))
     walker.phase = (walker.phase + walker.speed * delta / STRIDE) % 1.0
 
 
-def stride_towards(walker: Walker, delta: float) -> None:
-    """One step along the walker's direction, which it also faces."""
+def stride(walker: Walker, delta: float) -> None:
+    """A step along the walker's direction, which it also faces."""
     x, y, _ = walker.direction
     length = math.hypot(x, y)
     if length == 0.0:
@@ -38,7 +45,7 @@ def stride_towards(walker: Walker, delta: float) -> None:
     walker.velocity = (x * walker.speed, y * walker.speed, 0.0)
 
 
-def control(walker: Walker, direction: tuple[float, float, float], speed: float, jump: bool) -> None:
+def control(walker: Walker, direction: Vector, speed: float, jump: bool) -> None:
     """What the walker does from now on; direction is in the world, speed in m/s."""
     walker.direction, walker.jump = direction, jump
     walker.speed = min(FASTEST, max(0.0, speed))
@@ -47,8 +54,8 @@ def control(walker: Walker, direction: tuple[float, float, float], speed: float,
 
 
 def place(walker: Walker, feet: Transform, speed: float) -> None:
-    """Puts a walker where a client's navigation wants it; `feet` is the pose on the ground."""
-    walker.transform = replace(feet, z=feet.z + walker.box_extent[2])
+    """Puts a walker where a client's navigation wants it; the height of the mesh is not heeded."""
+    walker.transform = replace(feet, z=walker.box_extent[2])
     walker.speed = min(FASTEST, max(0.0, speed))
     yaw = math.radians(feet.yaw)
     walker.direction = (math.cos(yaw), math.sin(yaw), 0.0)

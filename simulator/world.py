@@ -21,7 +21,7 @@ from simulator.catalogue import CATALOGUE
 from simulator.drawing.renderer import Body
 from simulator.drawing.renderer import Camera as View
 from simulator.geometry import Transform
-from simulator.lights import SpeedLimits, StopIndex, actor_pose, make_cycles, trigger_volume
+from simulator.lights import StopIndex, actor_pose, make_cycles, trigger_volume
 from simulator.roads import Signal
 from simulator.streams import STATE_ROOM, StreamServer
 from simulator.town import Town
@@ -75,6 +75,7 @@ class World:
     next_id: int = 1
     started: float = field(default_factory=time.monotonic)
     last_step: float = field(default_factory=time.monotonic)
+    quiet_until: float = 0.0  # by the monotonic clock; until then the world does not tick by itself
 
     def __post_init__(self) -> None:
         self.streams.open(STATE_STREAM, STATE_ROOM)
@@ -83,7 +84,7 @@ class World:
     # -- episodes ---------------------------------------------------------------------------------------------
 
     def begin_episode(self, town: Town) -> None:
-        """Starts anew in a town: all actors go, the town's own come, and clients are told."""
+        """Starts anew in a town: all actors go, and the town's own come."""
         for actor in self.actors.values():
             if actor.stream_id:
                 self.streams.retire(actor.stream_id)
@@ -95,9 +96,7 @@ class World:
             self.enrol_signal(signal)
         lights = list(self.all(TrafficLight))
         self.cycles, self.stops = make_cycles(lights), StopIndex.of(lights)
-        self.speed_limits = SpeedLimits(town.network)
         self.frame += 1
-        self.publish_state(0.0, map_changed=True)
 
     def enrol_signal(self, signal: Signal) -> None:
         """Makes the actor of a traffic light or sign."""
@@ -200,9 +199,9 @@ class World:
         for vehicle in self.all(Vehicle):
             vehicles.drive(vehicle, delta)
             vehicle.traffic_light = self.stops.light_before(vehicle)
-            vehicle.speed_limit = self.speed_limits.at(vehicle.transform.x, vehicle.transform.y)
+            vehicle.speed_limit = self.town.speed_limits.at(vehicle.transform.x, vehicle.transform.y)
         for walker in self.all(Walker):
-            walkers.walk(walker, delta)
+            walkers.walk(walker, self.town.ground, delta)
 
     def publish_state(self, delta: float, map_changed: bool = False) -> None:
         """Sends the episode state: every actor of the world."""

@@ -15,7 +15,7 @@ def town():
         yield town
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def client(town):
     return town.client()
 

@@ -12,6 +12,8 @@ import carla
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 
+CLIENTS = []  # kept: the package may crash when a client goes while a stream is busy
+
 
 @dataclass
 class Town:
@@ -22,6 +24,7 @@ class Town:
     def client(self):
         client = carla.Client("127.0.0.1", self.port)
         client.set_timeout(20.0)
+        CLIENTS.append(client)
         return client
 
 
