@@ -13,6 +13,7 @@ from simulator.drawing.mesh import Look, Mesh, sheet_normals
 SOFT = np.array([(0.88, 0.0), (0.985, 0.16), (1.0, 0.42), (0.985, 0.70), (0.955, 0.86), (0.87, 0.965), (0.5, 1.0), (0, 1.01)])
 BOXY = np.array([(0.97, 0.0), (1.0, 0.04), (1.0, 0.4), (1.0, 0.8), (0.995, 0.94), (0.95, 0.985), (0.6, 1.0), (0, 1.003)])
 MIDDLE = len(SOFT) - 1  # column of the middle; column 2 * MIDDLE - k mirrors column k
+COARSE = [0, 2, 4, 5, 7]  # rows of a cross-section that are left at a low level of detail
 CAP_SCALES = (0.0, 0.80, 0.94)  # of the cross-section on the flat end faces, inside out
 CAP_DEPTHS = (0.0, 0.0, 0.05)  # metres behind the face, for each
 CAP = len(CAP_SCALES)
@@ -63,29 +64,33 @@ def loft(
     arches: x of the axles; the bottom is raised there to a half circle round each wheel.
     """
     x = stations[:, 0]
-    if arches:
+    coarse = mesh.detail < 0.4
+    if arches and not coarse:
         turn = np.linspace(-1, 1, 9 if mesh.detail > 0.7 else 5)
         extra = [axle + arch_radius * np.sin(turn * np.pi / 2) for axle in arches]
         x = np.unique(np.concatenate([x, *extra]))[::-1]
     half, bottom, top = (np.interp(-x, -stations[:, 0], stations[:, i]) for i in (1, 2, 3))
-    for axle in arches:
+    for axle in () if coarse else arches:
         inside = np.clip(arch_radius**2 - (x - axle) ** 2, 0, None)
         bottom = np.maximum(bottom, np.where(inside > 1e-6, wheel_height + np.sqrt(inside), 0))
+    if coarse:
+        section = section[COARSE]
     ring = np.concatenate([section * [-1, 1], section[-2::-1]])
+    middle = len(section) - 1
     body = np.empty((len(x), len(ring), 3))
     body[..., 0] = x[:, None]
     body[..., 1] = half[:, None] * ring[:, 0]
     body[..., 2] = bottom[:, None] + (top - bottom)[:, None] * ring[:, 1]
-    points = np.concatenate([_cap(body[0], 1.0), body, _cap(body[-1], -1.0)[::-1]])
+    points = np.concatenate([_cap(body[0], middle, 1.0), body, _cap(body[-1], middle, -1.0)[::-1]])
     normals = sheet_normals(points)
     normals[:2], normals[-2:] = (1, 0, 0), (-1, 0, 0)
     mesh.grid(points, look, normals=normals)
     return Skin(points, normals)
 
 
-def _cap(ring: np.ndarray, ahead: float) -> np.ndarray:
+def _cap(ring: np.ndarray, middle_column: int, ahead: float) -> np.ndarray:
     """The rows (3, columns, 3) that close an end whose last cross-section is `ring`; ahead: 1 nose, -1 tail."""
-    middle = np.array([ring[0, 0], 0.0, (ring[0, 2] + ring[MIDDLE, 2]) / 2])
+    middle = np.array([ring[0, 0], 0.0, (ring[0, 2] + ring[middle_column, 2]) / 2])
     rows = [middle + (ring - middle) * [1, scale, scale] for scale in CAP_SCALES]
     for row, depth in zip(rows, CAP_DEPTHS, strict=True):
         row[:, 0] += ahead * (0.05 - depth)
@@ -132,6 +137,9 @@ def greenhouse(
 def wheel(mesh: Mesh, x: float, y: float, radius: float, width: float, tyre: Look, rim: Look, dark: Look) -> None:
     """A wheel on an axle along y, with spokes on its outer face (the side away from y = 0)."""
     out = 1.0 if y > 0 else -1.0
+    if mesh.detail < 0.4:
+        mesh.tube((x, y, radius), (x, y + out * (width / 2 + 0.02), radius), radius, radius, tyre, 24)
+        return
     face = y + out * width / 2
     mesh.tube((x, y - out * width / 2, radius), (x, face, radius), radius, radius, tyre, 16)
     mesh.tube((x, face - out * 0.05, radius), (x, face + out * 0.006, radius), radius * 0.70, radius * 0.66, dark, 14)

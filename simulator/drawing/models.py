@@ -1,46 +1,78 @@
-"""Models by name, each in three levels of detail, built when first asked for and kept."""
+"""Models by name, each in several levels of detail, built when first asked for and kept side by side."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 
 from simulator.catalogue import CATALOGUE
 from simulator.drawing import furniture, people, plants, two_wheelers, vehicles
-from simulator.drawing.mesh import Triangles
+from simulator.drawing.mesh import Triangles, empty_triangles
 
-DETAILS = (1.0, 0.5, 0.3)
+DETAILS = (1.0, 0.5, 0.3, 0.15)
+LEVELS = len(DETAILS)
 WALK_PHASES = 12
 Builder = Callable[[float], Triangles]
 
 
 @dataclass(frozen=True)
 class Model:
-    """levels: triangles from fine to coarse. centre (3,), radius: a ball round it, metres.
-    footprint: half length and half width on the ground, metres; what it shades from the sky."""
+    """Where a model's triangles are in the library, and how large it is.
 
-    levels: tuple[Triangles, ...]
+    first, last (LEVELS,): triangles of each level of detail, fine to coarse. centre (3,), radius: a ball round
+    it, metres. footprint: half length and half width on the ground, metres; what it shades from the sky.
+    """
+
+    first: np.ndarray
+    last: np.ndarray
     centre: np.ndarray
     radius: float
     footprint: tuple[float, float]
 
 
-@cache
-def model(name: str) -> Model:
-    """A model by name: "KIND ARGUMENT ...", as `body_model` and `furniture.PROPS` give them, or
-    "tree KIND SEED" and "bush SEED"."""
-    build = builder(name)
-    levels = tuple(build(detail) for detail in DETAILS)
+class Library:
+    """All models built so far, their triangles in one."""
+
+    def __init__(self) -> None:
+        self.models: dict[str, Model] = {}
+        self.triangles = empty_triangles(1 << 16)
+        self.used = 0
+
+    def model(self, name: str) -> Model:
+        """A model by name: "walker TYPE_ID PHASE", "vehicle TYPE_ID parked" or "ridden", "tree KIND SEED",
+        "bush SEED", or a key of `furniture.PROPS`."""
+        if name not in self.models:
+            build = builder(name)
+            levels = [build(detail) for detail in DETAILS]
+            self.models[name] = measured(levels, *self._append(levels))
+        return self.models[name]
+
+    def _append(self, levels: list[Triangles]) -> tuple[np.ndarray, np.ndarray]:
+        counts = np.array([len(level.label) for level in levels])
+        last = self.used + np.cumsum(counts)
+        while len(self.triangles.label) < last[-1]:
+            larger = empty_triangles(2 * len(self.triangles.label))
+            for new, old in zip(larger, self.triangles, strict=True):
+                new[: len(old)] = old
+            self.triangles = larger
+        for level, end in zip(levels, last, strict=True):
+            for store, values in zip(self.triangles, level, strict=True):
+                store[end - len(values) : end] = values
+        self.used = int(last[-1])
+        return last - counts, last
+
+
+def measured(levels: list[Triangles], first: np.ndarray, last: np.ndarray) -> Model:
+    """A model's entry in the library."""
     points = levels[0].vertices.reshape(-1, 3)
     low, high = points.min(axis=0), points.max(axis=0)
     centre = (low + high) / 2
     standing = points[points[:, 2] < low[2] + 0.6]
-    footprint = np.abs(standing[:, :2]).max(axis=0)
+    length, width = np.abs(standing[:, :2]).max(axis=0)
     radius = float(np.linalg.norm(points - centre, axis=1).max())
-    return Model(levels, centre, radius, (float(footprint[0]), float(footprint[1])))
+    return Model(first, last, centre, radius, (float(length), float(width)))
 
 
 def builder(name: str) -> Builder:

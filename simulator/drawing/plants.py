@@ -46,7 +46,8 @@ def tree(kind_name: str, seed: int, detail: float = 1.0) -> Triangles:
     white = kind_name == "birch"
     bark = BARK.but(colour=(1.9, 1.9, 1.85)) if white else BARK
     mesh.tube((0, 0, 0), (*bend, foot), radius, radius * 0.72, bark, 8, caps=False, repeat=(1, 0.5))
-    mesh.tube((*bend, foot), (*bend * 1.5, top), radius * 0.72, 0.03, bark, 6, caps=False, repeat=(1, 0.5))
+    if detail > 0.2:
+        mesh.tube((*bend, foot), (*bend * 1.5, top), radius * 0.72, 0.03, bark, 6, caps=False, repeat=(1, 0.5))
     if kind.conifer:
         needles(mesh, kind, foot, rng)
         return mesh.build()
@@ -56,7 +57,7 @@ def tree(kind_name: str, seed: int, detail: float = 1.0) -> Triangles:
     centres = np.stack([out * np.cos(angles), out * np.sin(angles), foot + height * (0.16 + 0.70 * level)], axis=1)
     centres[:, :2] += bend
     sizes = width * rng.uniform(0.42, 0.62, kind.lobes) * (1.0 - 0.22 * np.abs(level - 0.45))
-    for centre in centres[:5] if detail > 0.7 else centres[:2]:
+    for centre in centres[: round(5 * detail - 0.6)]:
         mesh.tube((*bend, foot * 0.95), centre, radius * 0.4, 0.03, bark, 5, caps=False, repeat=(1, 0.5))
     crown_middle = np.array([*bend, foot + height * 0.42])
     leaves(mesh, kind, centres, sizes, crown_middle, rng)
@@ -67,13 +68,13 @@ def leaves(
     mesh: Mesh, kind: Kind, centres: np.ndarray, sizes: np.ndarray, middle: np.ndarray, rng: np.random.Generator
 ) -> None:
     """Sprays of leaves over the lobes; inner and lower ones are darker, as they see less of the sky."""
-    count = max(18, int(kind.sprays * mesh.detail**1.4))
+    count = max(11, int(kind.sprays * mesh.detail**1.25))
     lobe = np.arange(count) % len(centres)
     out = rng.normal(size=(count, 3))
     out[:, 2] = np.where(rng.random(count) < 0.7, np.abs(out[:, 2]), out[:, 2])
     out /= np.linalg.norm(out, axis=1, keepdims=True)
     place = centres[lobe] + out * sizes[lobe, None] * rng.uniform(0.55, 1.0, (count, 1))
-    size = sizes[lobe] * rng.uniform(0.50, 0.72, count) * (1.0 if mesh.detail > 0.7 else 1.35)
+    size = sizes[lobe] * rng.uniform(0.50, 0.72, count) * mesh.detail**-0.33
     corners = cards(place, out + 0.6 * rng.normal(size=(count, 3)), size, rng)
     normals = corners - (0.65 * centres[lobe] + 0.35 * middle)[:, None]
     normals /= np.linalg.norm(normals, axis=2, keepdims=True)
@@ -86,13 +87,13 @@ def leaves(
 
 def needles(mesh: Mesh, kind: Kind, foot: float, rng: np.random.Generator) -> None:
     """Tiers of drooping branches on a cone."""
-    count = max(24, int(kind.sprays * mesh.detail))
+    count = max(20, int(kind.sprays * mesh.detail))
     level = np.sqrt(rng.random(count))
     angle = rng.uniform(0, 2 * np.pi, count)
     reach = kind.crown[0] * level * rng.uniform(0.55, 0.85, count)
     place = np.stack([reach * np.cos(angle), reach * np.sin(angle), foot + kind.crown[1] * (1 - level)], axis=1)
     out = np.stack([np.cos(angle), np.sin(angle), np.full(count, 1.1)], axis=1)
-    size = kind.crown[0] * (0.20 + 0.26 * level) * (1.0 if mesh.detail > 0.7 else 1.3)
+    size = kind.crown[0] * (0.20 + 0.26 * level) * mesh.detail**-0.33
     corners = cards(place, out + 0.25 * rng.normal(size=(count, 3)), size, rng)
     normals = np.repeat((out * [1, 1, 0.4])[:, None], 4, axis=1)
     normals /= np.linalg.norm(normals, axis=2, keepdims=True)

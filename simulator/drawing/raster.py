@@ -18,6 +18,7 @@ from simulator.drawing.mesh import CUTOUT, NO_SHADOW, TWO_SIDED, Triangles
 NEAR = 0.12  # metres
 NOTHING = -1
 JIT = {"cache": True, "fastmath": True, "error_model": "numpy", "nogil": True}
+LEAF = {**JIT, "_nrt": False}  # for kernels that allocate nothing: without counting references they are faster
 TEXTURE_SIZE = 512
 LAST_LEVEL = 7
 

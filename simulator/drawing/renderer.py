@@ -10,13 +10,13 @@ import numpy as np
 
 from simulator.catalogue import CATALOGUE
 from simulator.drawing import picture, raster
-from simulator.drawing.models import body_model, model
+from simulator.drawing.models import body_model
 from simulator.drawing.people import linear
 from simulator.drawing.raster import View
 from simulator.drawing.scenery import Scenery, build_scenery
 from simulator.drawing.shading import Scene
 from simulator.drawing.shadows import Shade, ShadeKeeper
-from simulator.drawing.stage import Prop, Ranges, level_for
+from simulator.drawing.stage import Crowd, Prop, Ranges, visible
 from simulator.drawing.vehicles import HIGH_BEAM, LEFT_BLINKER, LIT, LOW_BEAM, RIGHT_BLINKER
 from simulator.drawing.weather import Light, light_of
 from simulator.geometry import Transform
@@ -84,7 +84,7 @@ class Renderer:
             if camera.kind not in KINDS:
                 raise ValueError(f"camera kind {camera.kind!r} is unknown; there are {', '.join(KINDS)}")
         light = light_of(weather, time)
-        props = [body_prop(body, light, time) for body in bodies]
+        crowd = Crowd([body_prop(body, light, time) for body in bodies], self.stage.library)
         groups: dict[tuple, list[int]] = {}
         for i, camera in enumerate(cameras):
             pose = camera.transform
@@ -93,13 +93,13 @@ class Renderer:
         pictures: list[np.ndarray] = [np.empty(0)] * len(cameras)
         for indices in groups.values():
             kinds = {cameras[i].kind for i in indices}
-            drawn = self._draw(cameras[indices[0]], kinds, props, light, light_states)
+            drawn = self._draw(cameras[indices[0]], kinds, crowd, light, light_states)
             for i in indices:
                 pictures[i] = drawn[cameras[i].kind]
         return pictures
 
     def _draw(
-        self, camera: Camera, kinds: set[str], bodies: Sequence[Prop], light: Light, light_states: Mapping[int, str]
+        self, camera: Camera, kinds: set[str], bodies: Crowd, light: Light, light_states: Mapping[int, str]
     ) -> dict[str, np.ndarray]:
         view = view_of(camera)
         coloured = "rgb" in kinds
@@ -123,41 +123,31 @@ class Renderer:
         return drawn
 
     def _gather(
-        self, view: View, bodies: Sequence[Prop], light: Light, light_states: Mapping[int, str]
+        self, view: View, bodies: Crowd, light: Light, light_states: Mapping[int, str]
     ) -> tuple[Ranges, Ranges]:
         """Places what the camera may see; returns the triangles to draw, and those of the bodies alone."""
-        while True:
-            try:
-                return self._place(view, bodies, light, light_states)
-            except IndexError:
-                self.stage.reserve(2 * self.stage.room)
-
-    def _place(
-        self, view: View, bodies: Sequence[Prop], light: Light, light_states: Mapping[int, str]
-    ) -> tuple[Ranges, Ranges]:
-        stage = self.stage
+        stage, crowd = self.stage, self.stage.crowd
         stage.clear()
-        moving, distances = [], []
-        for prop in bodies:
-            thing = model(prop.model)
-            distance = float(np.linalg.norm(prop.matrix[:3, :3] @ thing.centre + prop.matrix[:3, 3] - view.position))
-            if distance < BODY_REACH:
-                level = level_for(view.focal * thing.radius / max(distance, 0.5))
-                moving.append(stage.place(thing, level, prop, prop.lit))
-                distances.append(distance - thing.radius)
-        squares, props = stage.in_view(view, REACH)
-        placed = list(moving)
-        for index, pixels in zip(props, stage.pixels(props, view), strict=True):
-            prop = stage.props[index]
-            lit = self.scenery.lit(prop, light, light_states)
-            placed.append(stage.place(stage.models[index], level_for(pixels), prop, lit))
-        near = np.linalg.norm(stage.prop_centre[props] - view.position, axis=1) - stage.prop_radius[props]
-        far = np.linalg.norm(stage.chunk_centre[squares] - view.position, axis=1) - 0.8 * stage.chunk_radius[squares]
-        first = np.concatenate([[a for a, _ in placed], stage.chunk_first[squares]]).astype(np.int64)
-        last = np.concatenate([[b for _, b in placed], stage.chunk_last[squares]]).astype(np.int64)
-        order = np.argsort(np.concatenate([distances, near, far]), kind="stable")
-        own = np.array(moving, np.int64).reshape(-1, 2)
-        return Ranges(first[order], last[order]), Ranges(own[:, 0], own[:, 1])
+        distance = bodies.distance(view.position)
+        level = bodies.levels(distance, view.focal)
+        near = np.flatnonzero((distance < BODY_REACH) & (level >= 0))
+        own = Ranges(*stage.place(bodies, near, level[near], bodies.lit[near]))
+        squares = visible(stage.chunk_centre, stage.chunk_radius, view, REACH)
+        props = visible(crowd.centre, crowd.radius, view, REACH)
+        prop_distance = crowd.distance(view.position)
+        prop_level = crowd.levels(prop_distance, view.focal)
+        props = props[prop_level[props] >= 0]
+        lit = self.scenery.lit(light, light_states)
+        first, last = stage.place(crowd, props, prop_level[props], lit[props])
+        away = np.concatenate([
+            (distance - bodies.radius)[near],
+            (prop_distance - crowd.radius)[props],
+            np.linalg.norm(stage.chunk_centre[squares] - view.position, axis=1) - 0.8 * stage.chunk_radius[squares],
+        ])  # fmt: skip
+        order = np.argsort(away, kind="stable")
+        first = np.concatenate([own.first, first, stage.chunk_first[squares]])[order]
+        last = np.concatenate([own.last, last, stage.chunk_last[squares]])[order]
+        return Ranges(first, last), own
 
     def _look(self, view: View, ranges: Ranges, samples: int, slot: int = 0) -> tuple[np.ndarray, np.ndarray, raster.Seen]:
         """(nearest, depth, seen): what each sample of a view sees."""
@@ -186,7 +176,7 @@ class Renderer:
             "instance_segmentation": picture.instance_picture(label, thing),
         }
 
-    def _scene(self, shade: Shade, bodies: Sequence[Prop], view: View, light: Light, ranges: Ranges) -> Scene:
+    def _scene(self, shade: Shade, bodies: Crowd, view: View, light: Light, ranges: Ranges) -> Scene:
         """All that light depends on; on wet ground with what it mirrors."""
         dry = np.empty((0, 0, 3), np.float32)
         scene = Scene(
@@ -243,17 +233,15 @@ def body_prop(body: Body, light: Light, time: float) -> Prop:
     return Prop(name, body.transform.matrix(), linear(body.colour), lit, body.actor_id & 0xFFFF)
 
 
-def headlights(bodies: Sequence[Prop], view: View, light: Light) -> np.ndarray:
+def headlights(bodies: Crowd, view: View, light: Light) -> np.ndarray:
     """The dipped beams (n, 6) nearest to the camera: position and direction."""
     if light.night < 0.05:
         return np.empty((0, 6))
     beams = []
-    for body in bodies:
+    for body, thing in zip(bodies.props, bodies.models, strict=True):
         if body.model.startswith("vehicle") and body.lit & (LOW_BEAM | HIGH_BEAM):
-            front = model(body.model).centre[0] + model(body.model).footprint[0]
-            at = body.matrix[:3, :3] @ [front, 0, 0.72] + body.matrix[:3, 3]
-            beams.append((float(np.linalg.norm(at - view.position)), *at, *(body.matrix[:3, :3] @ [0.999, 0, -0.045])))
+            turn = body.matrix[:3, :3]
+            at = turn @ [thing.centre[0] + thing.footprint[0], 0, 0.72] + body.matrix[:3, 3]
+            beams.append((float(np.linalg.norm(at - view.position)), *at, *(turn @ [0.999, 0, -0.045])))
     beams.sort()
     return np.array([beam[1:] for beam in beams[:HEADLIGHTS] if beam[0] < 90.0]).reshape(-1, 6)
-
-

@@ -14,7 +14,6 @@ from simulator.drawing.shading import Lamps
 from simulator.drawing.stage import Prop, Stage
 from simulator.drawing.street import KERB_HEIGHT
 from simulator.drawing.textures import Textures, paint_textures
-from simulator.drawing.vehicles import POSITION
 from simulator.drawing.weather import Light
 from simulator.roads import RoadNetwork, Signal
 
@@ -25,20 +24,26 @@ FIRST_OBJECT = 20_000  # numbers of fixed things in instance pictures; actors co
 
 @dataclass(frozen=True)
 class Scenery:
-    """A town that stands still. footprints: outlines (n, 2) of the buildings."""
+    """A town that stands still. footprints: outlines (n, 2) of the buildings.
+
+    is_lamp (n,): which props are street lamps; signals: indices of those that are traffic lights.
+    """
 
     stage: Stage
     textures: Textures
     lamps: Lamps
     footprints: list[np.ndarray]
+    is_lamp: np.ndarray
+    signals: np.ndarray
 
-    def lit(self, prop: Prop, light: Light, light_states: Mapping[int, str]) -> int:
-        """The light bits of a fixed thing."""
-        if prop.signal >= 0:
-            return STATES.get(light_states.get(prop.signal, "red").lower(), 0)
-        if prop.model == "lamp":
-            return LAMP_ON if light.night > DUSK else 0
-        return POSITION & prop.lit
+    def lit(self, light: Light, light_states: Mapping[int, str]) -> np.ndarray:
+        """The light bits (n,) of all fixed props."""
+        crowd = self.stage.crowd
+        lit = np.where(self.is_lamp, LAMP_ON if light.night > DUSK else 0, 0)
+        for index in self.signals:
+            state = light_states.get(crowd.props[index].signal, "red")
+            lit[index] = STATES.get(state.lower(), 0)
+        return lit
 
 
 def build_scenery(network: RoadNetwork, seed: int) -> Scenery:
@@ -57,7 +62,9 @@ def build_scenery(network: RoadNetwork, seed: int) -> Scenery:
              for i, (name, matrix, tint) in enumerate(site.props)]  # fmt: skip
     props += [signal_prop(signal) for signal in network.signals.values()]
     stage = Stage(concatenate(parts), props)
-    return Scenery(stage, paint_textures(seed), place_lamps(props, land), site.footprints)
+    is_lamp = np.array([prop.model == "lamp" for prop in props])
+    signals = np.flatnonzero([prop.signal >= 0 for prop in props])
+    return Scenery(stage, paint_textures(seed), place_lamps(props, land), site.footprints, is_lamp, signals)
 
 
 def numbered(parts: list[Triangles]) -> list[Triangles]:

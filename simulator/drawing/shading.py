@@ -9,7 +9,7 @@ import numpy as np
 from numba import njit
 
 from simulator.drawing.mesh import CUTOUT, FOLIAGE, HILL, OPEN, PAVED, TWO_SIDED, WINDOWS, Triangles
-from simulator.drawing.raster import JIT, LAST_LEVEL, TEXTURE_SIZE, View
+from simulator.drawing.raster import LAST_LEVEL, LEAF, TEXTURE_SIZE, View
 from simulator.drawing.textures import Textures
 from simulator.drawing.weather import Light
 
@@ -58,7 +58,7 @@ class Scene(NamedTuple):
     haze_mirror: np.ndarray
 
 
-@njit(**JIT)
+@njit(**LEAF)
 def bilinear(field: np.ndarray, u: float, v: float) -> float:
     """A tiling field (n, n), n a power of two, at u, v in texels."""
     mask = len(field) - 1
@@ -70,7 +70,7 @@ def bilinear(field: np.ndarray, u: float, v: float) -> float:
     return top * (1 - fv) + (field[y1, x0] * (1 - fu) + field[y1, x1] * fu) * fv
 
 
-@njit(**JIT)
+@njit(**LEAF)
 def texel(texels: np.ndarray, offset: int, texture: int, level: int, u: float, v: float) -> tuple:
     """One mip level, bilinear: red, green, blue, alpha in 0..1."""
     size = TEXTURE_SIZE >> level
@@ -79,19 +79,20 @@ def texel(texels: np.ndarray, offset: int, texture: int, level: int, u: float, v
     fu, fv = u - iu, v - iv
     x0, y0 = int(iu) & mask, int(iv) & mask
     x1, y1 = (x0 + 1) & mask, (y0 + 1) & mask
-    a, b = texels[texture, offset + y0 * size + x0], texels[texture, offset + y0 * size + x1]
-    c, d = texels[texture, offset + y1 * size + x0], texels[texture, offset + y1 * size + x1]
+    a, b = offset + y0 * size + x0, offset + y0 * size + x1
+    c, d = offset + y1 * size + x0, offset + y1 * size + x1
     w1, w2, w3 = fu * (1 - fv), (1 - fu) * fv, fu * fv
     w0, scale = (1 - fu) * (1 - fv), 1.0 / 255.0
+    t, m = texels, texture
     return (
-        (w0 * a[0] + w1 * b[0] + w2 * c[0] + w3 * d[0]) * scale,
-        (w0 * a[1] + w1 * b[1] + w2 * c[1] + w3 * d[1]) * scale,
-        (w0 * a[2] + w1 * b[2] + w2 * c[2] + w3 * d[2]) * scale,
-        (w0 * a[3] + w1 * b[3] + w2 * c[3] + w3 * d[3]) * scale,
+        (w0 * t[m, a, 0] + w1 * t[m, b, 0] + w2 * t[m, c, 0] + w3 * t[m, d, 0]) * scale,
+        (w0 * t[m, a, 1] + w1 * t[m, b, 1] + w2 * t[m, c, 1] + w3 * t[m, d, 1]) * scale,
+        (w0 * t[m, a, 2] + w1 * t[m, b, 2] + w2 * t[m, c, 2] + w3 * t[m, d, 2]) * scale,
+        (w0 * t[m, a, 3] + w1 * t[m, b, 3] + w2 * t[m, c, 3] + w3 * t[m, d, 3]) * scale,
     )
 
 
-@njit(**JIT)
+@njit(**LEAF)
 def textured(textures: Textures, texture: int, u: float, v: float, footprint: float) -> tuple:
     """A texture filtered to a footprint in texels: red, green, blue, alpha in 0..1."""
     level = min(log2(footprint), float(LAST_LEVEL)) if footprint > 1.0 else 0.0
@@ -104,7 +105,7 @@ def textured(textures: Textures, texture: int, u: float, v: float, footprint: fl
     return r, g, b, a
 
 
-@njit(**JIT)
+@njit(**LEAF)
 def sky(dx: float, dy: float, dz: float, light: Light, clouds: np.ndarray) -> tuple:
     """Radiance of the sky in a unit direction: red, green, blue."""
     up = max(dz, 0.0)
@@ -136,10 +137,10 @@ def sky(dx: float, dy: float, dz: float, light: Light, clouds: np.ndarray) -> tu
     return r + halo * light.beam[0], g + halo * light.beam[1], b + halo * light.beam[2]
 
 
-@njit(**JIT)
+@njit(**LEAF)
 def sunlit(x: float, y: float, z: float, shadow: ShadowMap) -> float:
     """Share of the sun that reaches a point, softened over three texels of the shadow map."""
-    axes = shadow.axes
+    axes, distance = shadow.axes, shadow.distance
     u = (axes[0, 0] * x + axes[0, 1] * y + axes[0, 2] * z - shadow.corner[0]) * shadow.scale - 0.5
     v = (axes[1, 0] * x + axes[1, 1] * y + axes[1, 2] * z - shadow.corner[1]) * shadow.scale - 0.5
     far = axes[2, 0] * x + axes[2, 1] * y + axes[2, 2] * z - 0.06
@@ -149,13 +150,13 @@ def sunlit(x: float, y: float, z: float, shadow: ShadowMap) -> float:
         return 1.0
     fu, fv, total = u - iu, v - iv, 0.0
     for j in range(-1, 3):
-        row = shadow.distance[iv + j]
-        line = (1.0 - fu) * (row[iu - 1] > far) + (row[iu] > far) + (row[iu + 1] > far) + fu * (row[iu + 2] > far)
+        line = (1.0 - fu) * (distance[iv + j, iu - 1] > far) + (distance[iv + j, iu] > far)
+        line += (distance[iv + j, iu + 1] > far) + fu * (distance[iv + j, iu + 2] > far)
         total += line * (1.0 - fv if j == -1 else (fv if j == 2 else 1.0))
     return total / 9.0
 
 
-@njit(**JIT)
+@njit(**LEAF)
 def lamplight(x: float, y: float, z: float, nx: float, ny: float, nz: float, lamps: Lamps) -> float:
     """Light of the nearest street lamps on a surface."""
     column = int(floor((x - lamps.corner[0]) / lamps.cell))
@@ -176,7 +177,7 @@ def lamplight(x: float, y: float, z: float, nx: float, ny: float, nz: float, lam
     return total * 8.5
 
 
-@njit(**JIT)
+@njit(**LEAF)
 def headlight(
     x: float, y: float, z: float, nx: float, ny: float, nz: float, headlights: np.ndarray
 ) -> float:
@@ -196,7 +197,7 @@ def headlight(
     return total * 34.0
 
 
-@njit(**JIT)
+@njit(**LEAF)
 def contact(x: float, y: float, scene: Scene) -> float:
     """Share of skylight that reaches the ground beside and under things."""
     u = (x - scene.contact_corner[0]) * scene.contact_scale - 0.5
@@ -207,7 +208,7 @@ def contact(x: float, y: float, scene: Scene) -> float:
     return bilinear(scene.contact, u, v)
 
 
-@njit(**JIT)
+@njit(**LEAF)
 def lit_window(u: float, v: float, thing: int) -> float:
     """How bright the window in this bay and storey is at night: 0 for most."""
     seed = (int(floor(u * 4)) * 73856093) ^ (int(floor(v * 4)) * 19349663) ^ (thing * 83492791)
@@ -216,7 +217,7 @@ def lit_window(u: float, v: float, thing: int) -> float:
     return 0.0 if chance > 0.36 else 0.25 + 2.0 * chance
 
 
-@njit(**JIT)
+@njit(**LEAF)
 def surroundings(dx: float, dy: float, dz: float, light: Light, clouds: np.ndarray) -> tuple:
     """What a glossy thing in the street mirrors: sky above, darker houses near the horizon, road below."""
     r, g, b = sky(dx, dy, max(dz, 0.02), light, clouds)
@@ -232,7 +233,7 @@ def surroundings(dx: float, dy: float, dz: float, light: Light, clouds: np.ndarr
     )
 
 
-@njit(**JIT)
+@njit(**LEAF)
 def puddle_share(x: float, y: float, light: Light, stains: np.ndarray) -> float:
     """1 inside puddles, 0 outside, with a soft rim."""
     if light.puddles <= 0.0:
@@ -241,7 +242,7 @@ def puddle_share(x: float, y: float, light: Light, stains: np.ndarray) -> float:
     return min(max((depth - 0.615 + 0.14 * light.puddles) * 14.0, 0.0), 1.0)
 
 
-@njit(**JIT)
+@njit(**LEAF)
 def reflected(x: float, y: float, share: float, scene: Scene) -> tuple:
     """What lies mirrored under a pixel: sharp at share 1, smeared at 0."""
     rows, columns = scene.mirror.shape[0], scene.mirror.shape[1]
@@ -255,7 +256,7 @@ def reflected(x: float, y: float, share: float, scene: Scene) -> tuple:
     )
 
 
-@njit(**JIT)
+@njit(**LEAF)
 def hazed(r: float, g: float, b: float, distance: float, dx: float, dy: float, light: Light, hill: int) -> tuple:
     """Mixes in the air between camera and point."""
     through = exp(-max(distance - light.haze_start, 0.0) * light.haze - (0.0009 * distance if hill else 0.0))
@@ -268,7 +269,7 @@ def hazed(r: float, g: float, b: float, distance: float, dx: float, dy: float, l
     return r, g, b
 
 
-@njit(**JIT)
+@njit(**LEAF)
 def shade(t: int, edges: np.ndarray, x: float, y: float, scene: Scene, view: View, light: Light) -> tuple:
     """Radiance of triangle `t`, with its edge functions, at a pixel position: red, green, blue."""
     triangles, stains = scene.triangles, scene.textures.stains
@@ -354,7 +355,7 @@ def shade(t: int, edges: np.ndarray, x: float, y: float, scene: Scene, view: Vie
     return hazed(r, g, b, distance, dx, dy, light, flags & HILL)
 
 
-@njit(**JIT)
+@njit(**LEAF)
 def diffuse(
     wx: float, wy: float, wz: float, nx: float, ny: float, nz: float, flags: int, scene: Scene, light: Light
 ) -> tuple:

@@ -6,7 +6,6 @@ What the fixed town throws is drawn once for each square of the ground that the 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -15,11 +14,10 @@ import numpy as np
 from numba import njit
 
 from simulator.drawing import raster
-from simulator.drawing.models import model
 from simulator.drawing.raster import JIT, View
 from simulator.drawing.scenery import Scenery
 from simulator.drawing.shading import ShadowMap
-from simulator.drawing.stage import Prop, Ranges
+from simulator.drawing.stage import Crowd, Ranges
 from simulator.drawing.weather import Light
 
 TEXELS = 1280
@@ -29,6 +27,7 @@ SNAP = 16.0  # metres by which the middle moves
 CONTACT_TEXELS, CONTACT_SCALE = 640, 4.0  # texels, and texels a metre
 LEAST_SUN = 0.12  # of the beam, below which shadows cannot be seen
 KEPT = 4
+CASTER_LEVEL = 1  # of detail, of props
 BANDS = 4
 FAR = 1e9
 
@@ -85,17 +84,11 @@ class ShadeKeeper:
             return np.flatnonzero((np.abs(centre @ axes[:2].T - on_map) < REACH + radius[:, None]).all(axis=1))
 
         squares = near(stage.chunk_centre, stage.chunk_radius)
-        props = near(stage.prop_centre, stage.prop_radius)
-        while True:
-            try:
-                stage.clear()
-                placed = [stage.place(stage.models[i], 1, stage.props[i], 0) for i in props]
-                break
-            except IndexError:
-                stage.reserve(2 * stage.room)
-        own = np.array(placed, np.int64).reshape(-1, 2)
+        props = near(stage.crowd.centre, stage.crowd.radius)
+        stage.clear()
+        first, last = stage.place(stage.crowd, props, np.full(len(props), CASTER_LEVEL), np.zeros(len(props), np.int64))
         return Ranges(
-            np.concatenate([own[:, 0], stage.chunk_first[squares]]), np.concatenate([own[:, 1], stage.chunk_last[squares]])
+            np.concatenate([first, stage.chunk_first[squares]]), np.concatenate([last, stage.chunk_last[squares]])
         )
 
     def _contact(self, corner: np.ndarray) -> np.ndarray:
@@ -110,17 +103,16 @@ class ShadeKeeper:
         contact = 1.0 - 0.75 * near
         middle = corner + CONTACT_TEXELS / CONTACT_SCALE / 2
         reach = CONTACT_TEXELS / CONTACT_SCALE / 2 + 5
-        for i in np.flatnonzero(np.abs(stage.prop_centre[:, :2] - middle).max(axis=1) < reach):
-            darken_under(contact, corner, stage.props[i])
+        crowd = stage.crowd
+        darken_under(contact, corner, crowd, np.flatnonzero(np.abs(crowd.centre[:, :2] - middle).max(axis=1) < reach))
         return contact
 
     def with_bodies(
-        self, shade: Shade, bodies: Sequence[Prop], moving: Ranges, pool: ThreadPoolExecutor
+        self, shade: Shade, bodies: Crowd, moving: Ranges, pool: ThreadPoolExecutor
     ) -> Shade:
         """The shade with that of the moving bodies, whose triangles are placed already."""
         contact = shade.contact.copy()
-        for prop in bodies:
-            darken_under(contact, shade.corner, prop)
+        darken_under(contact, shade.corner, bodies, np.arange(len(bodies.props)))
         shadow = shade.shadow
         if len(shadow.distance) > 1 and len(moving.first):
             shadow = shadow._replace(distance=shadow.distance.copy())
@@ -151,17 +143,16 @@ def cast(scenery: Scenery, shadow: ShadowMap, ranges: Ranges, pool: ThreadPoolEx
         job.result()
 
 
-def darken_under(contact: np.ndarray, corner: np.ndarray, prop: Prop) -> None:
-    """Takes skylight from the ground under and beside a thing."""
-    thing = model(prop.model)
-    scale = float(np.linalg.norm(prop.matrix[:3, 0]))
-    half_length, half_width = (scale * half for half in thing.footprint)
-    yaw = np.arctan2(prop.matrix[1, 0], prop.matrix[0, 0])
-    x, y = (prop.matrix[:2, 3] - corner) * CONTACT_SCALE
-    strong = 0.86 if prop.model.startswith("vehicle") else 0.55
-    soft = 0.45 if prop.model.startswith("vehicle") else 0.30
-    darken(contact, float(x), float(y), float(yaw), half_length * CONTACT_SCALE, half_width * CONTACT_SCALE, strong,
-           soft * CONTACT_SCALE)  # fmt: skip
+def darken_under(contact: np.ndarray, corner: np.ndarray, crowd: Crowd, index: np.ndarray) -> None:
+    """Takes skylight from the ground under and beside some of a crowd."""
+    for i in index:
+        matrix, is_vehicle = crowd.matrix[i], crowd.props[i].model.startswith("vehicle")
+        scale = float(np.linalg.norm(matrix[:3, 0])) * CONTACT_SCALE
+        half_length, half_width = (scale * half for half in crowd.models[i].footprint)
+        x, y = (matrix[:2, 3] - corner) * CONTACT_SCALE
+        yaw = float(np.arctan2(matrix[1, 0], matrix[0, 0]))
+        strong, soft = (0.86, 0.45) if is_vehicle else (0.55, 0.30)
+        darken(contact, float(x), float(y), yaw, half_length, half_width, strong, soft * CONTACT_SCALE)
 
 
 @njit(**JIT)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numba import njit
 
 from simulator.drawing.mesh import PAINT, Triangles, empty_triangles
-from simulator.drawing.models import Model, model
-from simulator.drawing.raster import JIT, View
+from simulator.drawing.models import LEVELS, Library
+from simulator.drawing.raster import JIT, LEAF, View
 
 SQUARE = 32.0  # metres, side of the squares into which the ground and the houses are cut
-PIXELS_FINE, PIXELS_MIDDLE, PIXELS_LEAST = 46.0, 18.0, 1.5  # a model's radius in the picture, by level of detail
+PIXELS = (46.0, 20.0, 9.0, 1.6)  # a model's least radius in the picture, for each level of detail
 ROOM = 60_000  # triangles, at first
 
 
@@ -38,65 +38,69 @@ class Ranges:
     last: np.ndarray
 
 
-@dataclass
+class Crowd:
+    """Things to place: a prop each, with what placing and culling needs in arrays of one row each."""
+
+    def __init__(self, props: Sequence[Prop], library: Library) -> None:
+        self.props = props
+        self.models = [library.model(prop.model) for prop in props]
+        self.matrix = np.array([prop.matrix for prop in props]).reshape(-1, 4, 4)
+        self.tint = np.array([prop.tint for prop in props]).reshape(-1, 3)
+        self.object = np.array([prop.object for prop in props], np.int32)
+        self.lit = np.array([prop.lit for prop in props], np.int64)
+        self.first = np.array([m.first for m in self.models], np.int64).reshape(-1, LEVELS)
+        self.last = np.array([m.last for m in self.models], np.int64).reshape(-1, LEVELS)
+        local = np.array([m.centre for m in self.models]).reshape(-1, 3)
+        self.centre = np.einsum("nij,nj->ni", self.matrix[:, :3, :3], local) + self.matrix[:, :3, 3]
+        self.radius = np.array([m.radius for m in self.models]) * np.linalg.norm(self.matrix[:, :3, 0], axis=1)
+
+    def distance(self, position: np.ndarray) -> np.ndarray:
+        """Metres (n,) from a point to the middle of each thing."""
+        return np.linalg.norm(self.centre - position, axis=1)
+
+    def levels(self, distance: np.ndarray, focal: float) -> np.ndarray:
+        """Level of detail (n,) at a distance (n,) from a camera; -1 for what is too small to be seen."""
+        pixels = focal * self.radius / np.maximum(distance, 0.5)
+        level = np.searchsorted(-np.array(PIXELS), -pixels, side="left")
+        return np.where(level >= LEVELS, -1, level)
+
+
 class Stage:
-    """All triangles: the fixed ones, then `used` of the room behind them."""
+    """All triangles of a picture: the fixed ones, then `used` of the room behind them."""
 
-    fixed: Triangles
-    props: Sequence[Prop]
-    triangles: Triangles = field(init=False)
-    used: int = 0
+    def __init__(self, fixed: Triangles, props: Sequence[Prop]) -> None:
+        self.library = Library()
+        self.crowd = Crowd(props, self.library)
+        order, self.chunk_first, self.chunk_last = cut_into_squares(fixed)
+        fixed = Triangles(*(values[order] for values in fixed))
+        self.chunk_centre, self.chunk_radius = balls(fixed, self.chunk_first, self.chunk_last)
+        self.count = len(fixed.label)
+        self.used = 0
+        self._make_room(fixed, ROOM)
 
-    def __post_init__(self) -> None:
-        order, self.chunk_first, self.chunk_last = cut_into_squares(self.fixed)
-        self.fixed = Triangles(*(np.ascontiguousarray(values[order]) for values in self.fixed))
-        self.count = len(self.fixed.label)
-        self.chunk_centre, self.chunk_radius = balls(self.fixed, self.chunk_first, self.chunk_last)
-        self.reserve(ROOM)
-        self.models = [model(prop.model) for prop in self.props]
-        scale = np.array([np.linalg.norm(prop.matrix[:3, 0]) for prop in self.props])
-        self.prop_centre = np.array(
-            [p.matrix[:3, :3] @ m.centre + p.matrix[:3, 3] for p, m in zip(self.props, self.models, strict=True)]
-        ).reshape(-1, 3)
-        self.prop_radius = np.array([m.radius for m in self.models]) * scale
-
-    def reserve(self, room: int) -> None:
-        """Makes room behind the fixed triangles; what was placed there is lost."""
-        self.room = room
+    def _make_room(self, fixed: Triangles, room: int) -> None:
         self.triangles = empty_triangles(self.count + room)
-        for whole, part in zip(self.triangles, self.fixed, strict=True):
-            whole[: self.count] = part
-        self.fixed = Triangles(*(values[: self.count] for values in self.triangles))
+        for whole, part in zip(self.triangles, fixed, strict=True):
+            whole[: len(part)] = part
 
     def clear(self) -> None:
         """Takes away what was placed."""
         self.used = 0
 
-    def place(self, thing: Model, level: int, prop: Prop, lit: int) -> tuple[int, int]:
-        """Places a model; returns its first triangle and the one after its last. IndexError if it is full."""
-        source = thing.levels[level]
-        start, size = self.count + self.used, len(source.label)
-        if self.used + size > self.room:
-            raise IndexError("no room left")
-        place_model(source, prop.matrix, np.array(prop.tint), lit, prop.object, self.triangles, start)
-        self.used += size
-        return start, start + size
+    def place(self, crowd: Crowd, index: np.ndarray, level: np.ndarray, lit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Places some of a crowd at levels of detail (n,) with light bits (n,).
 
-    def in_view(self, view: View, reach: float) -> tuple[np.ndarray, np.ndarray]:
-        """(squares, props): indices of those that may be in the picture, near ones first."""
-        squares = visible(self.chunk_centre, self.chunk_radius, view, reach)
-        props = visible(self.prop_centre, self.prop_radius, view, reach)
-        return squares, props[self.pixels(props, view) > PIXELS_LEAST]
-
-    def pixels(self, props: np.ndarray, view: View) -> np.ndarray:
-        """Radius in the picture of props (n,)."""
-        distance = np.linalg.norm(self.prop_centre[props] - view.position, axis=1)
-        return view.focal * self.prop_radius[props] / np.maximum(distance, 0.5)
-
-
-def level_for(pixels: float) -> int:
-    """Level of detail for a radius in the picture."""
-    return 0 if pixels > PIXELS_FINE else 1 if pixels > PIXELS_MIDDLE else 2
+        Returns (first, last) (n,), where their triangles are.
+        """
+        first, last = crowd.first[index, level], crowd.last[index, level]
+        end = self.count + self.used + np.cumsum(last - first)
+        start = end - (last - first)
+        if len(end) and end[-1] > len(self.triangles.label):
+            self._make_room(Triangles(*(v[: self.count + self.used] for v in self.triangles)), 2 * int(end[-1]) - self.count)
+        place_models(self.library.triangles, first, last, crowd.matrix[index], crowd.tint[index], lit, crowd.object[index],
+                     self.triangles, start)  # fmt: skip
+        self.used = int(end[-1]) - self.count if len(end) else self.used
+        return start, end
 
 
 def cut_into_squares(triangles: Triangles) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -135,29 +139,40 @@ def visible(centre: np.ndarray, radius: np.ndarray, view: View, reach: float) ->
 
 
 @njit(**JIT)
-def place_model(
-    source: Triangles, matrix: np.ndarray, tint: np.ndarray, lit: int, thing: int, out: Triangles, start: int
+def place_models(
+    source: Triangles, first: np.ndarray, last: np.ndarray, matrices: np.ndarray, tints: np.ndarray, lit: np.ndarray,
+    things: np.ndarray, out: Triangles, starts: np.ndarray,
+) -> None:  # fmt: skip
+    """Copies triangles first[i] to last[i] of `source`, moved by matrices[i], to `out` from starts[i] on."""
+    for i in range(len(first)):
+        matrix, tint = matrices[i], tints[i]
+        scale = 1.0 / np.sqrt(matrix[0, 0] ** 2 + matrix[1, 0] ** 2 + matrix[2, 0] ** 2)
+        for t in range(first[i], last[i]):
+            to = starts[i] + t - first[i]
+            place_triangle(source, t, matrix, scale, tint, out, to)
+            lamp = source.lamp[t]
+            if lamp != 0 and not lamp & lit[i]:
+                out.attributes[to, 19] = 0.0
+            out.object[to] = things[i]
+
+
+@njit(**LEAF)
+def place_triangle(
+    source: Triangles, t: int, matrix: np.ndarray, scale: float, tint: np.ndarray, out: Triangles, to: int
 ) -> None:
-    """Copies a model's triangles, moved by matrix (4, 4), to `out` from entry `start` on."""
-    scale = 1.0 / np.sqrt(matrix[0, 0] ** 2 + matrix[1, 0] ** 2 + matrix[2, 0] ** 2)
-    for t in range(len(source.label)):
-        to = start + t
-        attributes, given, vertices, moved = (
-            out.attributes[to], source.attributes[t], source.vertices[t], out.vertices[to],
-        )  # fmt: skip
-        for k in range(0, 9, 3):
-            x, y, z = vertices[k], vertices[k + 1], vertices[k + 2]
-            nx, ny, nz = given[6 + k], given[7 + k], given[8 + k]
-            for row in range(3):
-                m0, m1, m2 = matrix[row, 0], matrix[row, 1], matrix[row, 2]
-                moved[k + row] = m0 * x + m1 * y + m2 * z + matrix[row, 3]
-                attributes[6 + k + row] = (m0 * nx + m1 * ny + m2 * nz) * scale
-        attributes[:6] = given[:6]
-        painted = source.flags[t] & PAINT
-        for c in range(3):
-            attributes[15 + c] = given[15 + c] * (tint[c] if painted else 1.0)
-        attributes[18] = given[18]
-        lamp = source.lamp[t]
-        attributes[19] = given[19] if lamp == 0 or lamp & lit else 0.0
-        out.texture[to], out.flags[to], out.label[to] = source.texture[t], source.flags[t], source.label[t]
-        out.lift[to], out.object[to] = source.lift[t], thing
+    """Copies triangle `t` to entry `to` of `out`, moved and, where it is paint, tinted."""
+    for k in range(0, 9, 3):
+        x, y, z = source.vertices[t, k], source.vertices[t, k + 1], source.vertices[t, k + 2]
+        nx, ny, nz = source.attributes[t, 6 + k], source.attributes[t, 7 + k], source.attributes[t, 8 + k]
+        for row in range(3):
+            m0, m1, m2 = matrix[row, 0], matrix[row, 1], matrix[row, 2]
+            out.vertices[to, k + row] = m0 * x + m1 * y + m2 * z + matrix[row, 3]
+            out.attributes[to, 6 + k + row] = (m0 * nx + m1 * ny + m2 * nz) * scale
+    for k in range(6):
+        out.attributes[to, k] = source.attributes[t, k]
+    painted = source.flags[t] & PAINT
+    for c in range(3):
+        out.attributes[to, 15 + c] = source.attributes[t, 15 + c] * (tint[c] if painted else 1.0)
+    out.attributes[to, 18], out.attributes[to, 19] = source.attributes[t, 18], source.attributes[t, 19]
+    out.texture[to], out.flags[to], out.label[to] = source.texture[t], source.flags[t], source.label[t]
+    out.lift[to] = source.lift[t]

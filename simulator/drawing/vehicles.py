@@ -110,7 +110,10 @@ def car(type_id: str, detail: float = 1.0) -> Triangles:
         for y in (-1, 1):
             wheel(mesh, axle, y * (width - 0.125), shape.wheel, 0.22, finish.dark, finish.metal, finish.dark)
     mesh.box((-length + 0.2, -width + 0.24, shape.sill - 0.02), (length - 0.2, width - 0.24, 0.62), finish.dark, bottom=True)
-    lamps(mesh, skin, finish)
+    if detail > 0.4:
+        lamps(mesh, skin, finish)
+    else:
+        coarse_lamps(mesh, half_length, width, shape, finish)
     nose_and_tail(mesh, half_length, shape, finish)
     if detail > 0.7:
         trim(mesh, skin, shape, half_length, width, finish)
@@ -147,6 +150,20 @@ def lamps(mesh: Mesh, skin: Skin, finish: Finish) -> None:
             (x, y, z) = skin.at(np.array([row]), np.array([2.7 if side < 0 else 11.3]), 0.0)[0, 0]
             mesh.box((x - 0.05, y - 0.02, z - 0.03), (x + 0.05, y + 0.02, z + 0.03),
                      finish.lamp((0.55, 0.26, 0.03), bit, 6.0))  # fmt: skip
+
+
+def coarse_lamps(mesh: Mesh, half_length: float, width: float, shape: CarShape, finish: Finish) -> None:
+    """The same lamps for a car far away: four plates."""
+    for side in (-1, 1):
+        y = side * width * 0.66
+        for x, high, half, looks in (
+            (half_length + 0.01, shape.nose - 0.10, 0.17, [finish.lamp((0.62, 0.65, 0.68), LIT, 5.0)]),
+            (-half_length - 0.01, shape.deck - 0.22, -0.17, [finish.lamp((0.42, 0.012, 0.016), LIT, 1.6),
+                                                             finish.lamp((0.50, 0.015, 0.018), BRAKE, 6.0)]),
+        ):  # fmt: skip
+            for k, look in enumerate(looks):
+                corners = np.array(upright(x, half, high - 0.09 + 0.04 * k, high + 0.09)) + [np.sign(x) * 0.01 * k, y, 0]
+                mesh.quads([corners], look)
 
 
 def nose_and_tail(mesh: Mesh, half_length: float, shape: CarShape, finish: Finish) -> None:
