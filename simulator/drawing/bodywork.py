@@ -76,21 +76,20 @@ def loft(
     if coarse:
         section = section[COARSE]
     ring = np.concatenate([section * [-1, 1], section[-2::-1]])
-    middle = len(section) - 1
     body = np.empty((len(x), len(ring), 3))
     body[..., 0] = x[:, None]
     body[..., 1] = half[:, None] * ring[:, 0]
     body[..., 2] = bottom[:, None] + (top - bottom)[:, None] * ring[:, 1]
-    points = np.concatenate([_cap(body[0], middle, 1.0), body, _cap(body[-1], middle, -1.0)[::-1]])
+    points = np.concatenate([_cap(body[0], 1.0), body, _cap(body[-1], -1.0)[::-1]])
     normals = sheet_normals(points)
     normals[:2], normals[-2:] = (1, 0, 0), (-1, 0, 0)
     mesh.grid(points, look, normals=normals)
     return Skin(points, normals)
 
 
-def _cap(ring: np.ndarray, middle_column: int, ahead: float) -> np.ndarray:
+def _cap(ring: np.ndarray, ahead: float) -> np.ndarray:
     """The rows (3, columns, 3) that close an end whose last cross-section is `ring`; ahead: 1 nose, -1 tail."""
-    middle = np.array([ring[0, 0], 0.0, (ring[0, 2] + ring[middle_column, 2]) / 2])
+    middle = np.array([ring[0, 0], 0.0, ring[0, 2]])  # at the foot, so that no gap is left between the sills
     rows = [middle + (ring - middle) * [1, scale, scale] for scale in CAP_SCALES]
     for row, depth in zip(rows, CAP_DEPTHS, strict=True):
         row[:, 0] += ahead * (0.05 - depth)

@@ -110,14 +110,14 @@ def arm(mesh: Mesh, person: Person, side: float, swing: float, cloth: Look) -> N
     """An arm that swings against the legs."""
     skin = Look(PEDESTRIAN, SKINS[person.skin])
     girth = 0.5 + 0.5 * person.girth
-    shoulder = np.array([0.0, 0.195 * girth * side, 1.415])
-    out = np.array([0.0, 0.10 * side, 0.0])
+    shoulder = np.array([0.0, 0.165 * girth * side, 1.40])
+    out = np.array([0.0, 0.12 * side, 0.0])
     elbow = shoulder + 0.29 * np.array([np.sin(swing * 0.8), 0, -np.cos(swing * 0.8)]) + out * 0.45
     bend = swing * 0.9 + 0.22
     hand = elbow + 0.25 * np.array([np.sin(bend), 0, -np.cos(bend)]) + out * 0.12
-    mesh.tube(elbow, shoulder, 0.044 * girth, 0.056 * girth, cloth, 7)
+    mesh.tube(elbow, shoulder, 0.042 * girth, 0.052 * girth, cloth, 7)
     mesh.tube(hand, elbow, 0.032, 0.043 * girth, cloth if person.sleeves else skin, 7)
-    mesh.ball(shoulder, 0.066 * girth, cloth, 7, 5)
+    mesh.ball(shoulder, 0.055 * girth, cloth, 7, 5)
     mesh.ball(elbow, 0.045 * girth, cloth if person.sleeves else skin, 6, 4)
     mesh.ball(hand + [0.01, 0, -0.05], (0.036, 0.026, 0.062), skin, 6, 4)
 
@@ -127,11 +127,11 @@ def torso(mesh: Mesh, person: Person, cloth: Look) -> None:
     g = person.girth
     belly = 0.02 * max(g - 1.1, 0) / 0.1
     trousers = Look(PEDESTRIAN, TROUSERS[person.trousers])
-    rings(mesh, [(0, 0, 0.80, 0.04, 0.06), (0, 0, 0.86, 0.115 * g, 0.165 * g), (0, 0, 0.97, 0.115 * g, 0.165 * g),
-                 (0, 0, 1.04, 0.105 * g, 0.145 * g)], trousers)  # fmt: skip
-    rings(mesh, [(0, 0, 0.985, 0.122 * g, 0.168 * g), (belly, 0, 1.08, 0.115 * g + belly, 0.150 * g),
-                 (0, 0, 1.22, 0.118 * g, 0.165 * g), (0, 0, 1.34, 0.120 * g, 0.185 * g), (-0.005, 0, 1.43, 0.100, 0.175),
-                 (-0.005, 0, 1.475, 0.075, 0.105), (0, 0, 1.495, 0.05, 0.058)], cloth, 12)  # fmt: skip
+    rings(mesh, [(0, 0, 0.78, 0.05, 0.07), (0, 0, 0.83, 0.092 * g, 0.140 * g), (0, 0, 0.93, 0.112 * g, 0.158 * g),
+                 (0, 0, 1.04, 0.104 * g, 0.142 * g)], trousers)  # fmt: skip
+    rings(mesh, [(0, 0, 0.965, 0.120 * g, 0.163 * g), (belly, 0, 1.08, 0.115 * g + belly, 0.150 * g),
+                 (0, 0, 1.22, 0.118 * g, 0.165 * g), (0, 0, 1.33, 0.118 * g, 0.180 * g), (-0.005, 0, 1.40, 0.104, 0.188),
+                 (-0.005, 0, 1.45, 0.082, 0.150), (-0.005, 0, 1.485, 0.062, 0.085), (0, 0, 1.505, 0.048, 0.055)], cloth, 12)  # fmt: skip
     if person.coat:
         z = 0.985 - person.coat
         rings(mesh, [(0, 0, z, 0.150 * g, 0.198 * g), (0, 0, 0.99, 0.124 * g, 0.170 * g)], cloth, 12)
@@ -195,7 +195,7 @@ def rider(mesh: Mesh, label: int, hips: Point, hands: Point, pedal: Point, helme
         elbow = (shoulder + hand) / 2 + [0.0, 0.07 * side, -0.07]
         mesh.tube(elbow, shoulder, 0.045, 0.06, jacket, 7)
         mesh.tube(hand, elbow, 0.034, 0.046, jacket, 7)
-        mesh.ball(shoulder, 0.068, jacket, 7, 5)
+        mesh.ball(shoulder, 0.060, jacket, 7, 5)
         mesh.ball(hand, 0.042, Look(label, SHOES), 6, 4)
         foot = np.array([pedal[0] + 0.10 * side, pedal[1] * side, pedal[2] + 0.10 * side])
         hip = np.array([hx, 0.10 * side, hz])

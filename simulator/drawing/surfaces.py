@@ -63,8 +63,8 @@ def asphalt(rng: Generator) -> np.ndarray:
     cracks = np.ones((SIZE, SIZE), np.float32)
     for _ in range(5):
         steps = np.cumsum(rng.normal(0, 5, (40, 2)) + rng.normal(0, 3, 2), axis=0) + rng.integers(0, SIZE, 2)
-        cv2.polylines(cracks, [steps.astype(np.int32)], False, 0.72, 2, cv2.LINE_AA)
-    return rgba(grey * cracks, (1, 1, 1.02))
+        cv2.polylines(cracks, [steps.astype(np.int32)], False, 0.80, 2, cv2.LINE_AA)
+    return rgba(grey * cracks, (1, 0.995, 0.98))
 
 
 def lane(rng: Generator) -> np.ndarray:
@@ -76,10 +76,10 @@ def lane(rng: Generator) -> np.ndarray:
     grey = 0.44 + 0.07 * (noise(rng, 4) - 0.5) + 0.08 * (noise(rng, 32, 4) - 0.5) + 0.26 * (grain - 0.5)
     grey += 0.022 * tracks - 0.045 * oil
     cracks = np.ones((SIZE, SIZE), np.float32)
-    for _ in range(3):
-        steps = np.cumsum(rng.normal(0, 4, (40, 2)) + [0, 7], axis=0) + rng.integers(0, SIZE, 2)
-        cv2.polylines(cracks, [steps.astype(np.int32)], False, 0.70, 2, cv2.LINE_AA)
-    return rgba(grey * cracks, (1, 1, 1.02))
+    for _ in range(2):
+        steps = np.cumsum(rng.normal(0, 4, (30, 2)) + [0, 7], axis=0) + rng.integers(0, SIZE, 2)
+        cv2.polylines(cracks, [steps.astype(np.int32)], False, 0.88, 1, cv2.LINE_AA)
+    return rgba(grey * cracks, (1, 0.995, 0.98))
 
 
 def paving(rng: Generator) -> np.ndarray:
@@ -111,7 +111,7 @@ def plaster(rng: Generator) -> np.ndarray:
     return rgba(0.91 + 0.10 * (noise(rng) - 0.5) + 0.05 * (noise(rng, 32, 4) - 0.5) + 0.10 * (grain - 0.5))
 
 
-def brick(rng: Generator, colour: tuple[float, ...] = (0.80, 0.47, 0.38)) -> np.ndarray:
+def brick(rng: Generator, colour: tuple[float, ...] = (0.74, 0.47, 0.40)) -> np.ndarray:
     """Brickwork; 16 x 8 pixels a brick, so that one repeat is about 8 m wide at facade scale."""
     joint, tone = tiles(rng, 16, 8)
     shade = 0.74 + 0.24 * (tone - 0.5) + 0.16 * (noise(rng, 8) - 0.5)
@@ -176,12 +176,12 @@ def wood(rng: Generator) -> np.ndarray:
 
 def leaves(rng: Generator) -> np.ndarray:
     """A spray of leaves: outline in alpha."""
-    return leaf_cluster(rng, count=420, length=(14, 27), slim=0.48, colour=(0.60, 0.82, 0.34))
+    return leaf_cluster(rng, count=420, length=(14, 27), slim=0.48, colour=(0.56, 0.70, 0.34))
 
 
 def needles(rng: Generator) -> np.ndarray:
     """A conifer's twigs."""
-    return leaf_cluster(rng, count=700, length=(18, 40), slim=0.16, colour=(0.36, 0.58, 0.36))
+    return leaf_cluster(rng, count=700, length=(18, 40), slim=0.16, colour=(0.34, 0.48, 0.34))
 
 
 def leaf_cluster(

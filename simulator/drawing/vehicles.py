@@ -141,10 +141,10 @@ def car_stations(shape: CarShape, length: float, width: float) -> np.ndarray:
 def lamps(mesh: Mesh, skin: Skin, finish: Finish) -> None:
     """Head and tail lamps, brake lights and blinkers on the corners of a car's skin."""
     last = len(skin.points) - 1
-    front = finish.lamp((0.62, 0.65, 0.68), LIT, 5.0)
-    skin.patch(mesh, (0.62, CAP + 1.6), (2.9, 4.5), front)
-    skin.patch(mesh, (last - CAP - 1.7, last - 0.60), (2.9, 4.6), finish.lamp((0.42, 0.012, 0.016), LIT, 1.6))
-    skin.patch(mesh, (last - CAP - 0.3, last - 0.72), (3.1, 4.3), finish.lamp((0.50, 0.015, 0.018), BRAKE, 6.0), 0.016)
+    front = finish.lamp((0.40, 0.42, 0.44), LIT, 7.0)
+    skin.patch(mesh, (0.80, CAP + 1.5), (3.1, 4.45), front)
+    skin.patch(mesh, (last - CAP - 1.6, last - 0.75), (3.0, 4.55), finish.lamp((0.42, 0.012, 0.016), LIT, 1.6))
+    skin.patch(mesh, (last - CAP - 0.3, last - 0.82), (3.2, 4.3), finish.lamp((0.50, 0.015, 0.018), BRAKE, 6.0), 0.016)
     for side, bit in ((1, RIGHT_BLINKER), (-1, LEFT_BLINKER)):
         for row in (CAP + 0.7, last - CAP - 0.7):
             (x, y, z) = skin.at(np.array([row]), np.array([2.7 if side < 0 else 11.3]), 0.0)[0, 0]

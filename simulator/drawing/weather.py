@@ -62,6 +62,7 @@ def light_of(weather: Weather, time: float) -> Light:
     sun = (np.cos(elevation) * np.cos(azimuth), np.cos(elevation) * np.sin(azimuth), np.sin(elevation))
     haze, start = haze_of(weather, rain, dust)
     ambient = (0.62 * sky["zenith"] + 0.42 * sky["horizon"]) * (1 + 0.45 * overcast * day)
+    ambient = mix(ambient, np.full(3, ambient.mean()) * [1.04, 1.0, 0.98], 0.45)  # streets bounce light of their own
     ambient = ambient + (1 - day) * np.array([0.010, 0.011, 0.014])
     return Light(
         sun=vector(sun),
@@ -88,7 +89,7 @@ def light_of(weather: Weather, time: float) -> Light:
 
 def sky_colours(day: float, warm: float, overcast: float, rain: float, dust: float) -> dict[str, np.ndarray]:
     """Zenith, horizon and cloud colours."""
-    zenith = mix(np.array([0.13, 0.30, 0.72]), np.array([0.20, 0.27, 0.50]), warm)
+    zenith = mix(np.array([0.17, 0.36, 0.76]), np.array([0.20, 0.27, 0.50]), warm)
     horizon = mix(np.array([0.64, 0.80, 1.0]), np.array([1.12, 0.66, 0.36]), warm)
     grey = np.array([0.60, 0.645, 0.70]) * (1 - 0.30 * warm) * (1 - 0.35 * rain)
     zenith, horizon = mix(zenith, grey * 0.80, overcast), mix(horizon, grey * 1.05, overcast)
