@@ -18,6 +18,8 @@ CONSOLE_COMMAND = 20
 @call(locked=False, bare=True)
 def apply_batch(session: Session, commands: list[Any], do_tick: bool) -> list[Any]:
     """Runs the commands in order, then ticks if asked to; `[[1, actor id]]` or `[[0, [message]]]` for each."""
+    if not isinstance(do_tick, bool):
+        raise TypeError(f"whether to tick is {do_tick!r}")
     with session.world.lock:
         answers = [answer(session, command) for command in commands]
     if do_tick and session.world.settings.synchronous:
