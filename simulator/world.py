@@ -30,6 +30,7 @@ from simulator.weather import Weather
 STATE_STREAM = 1
 ASYNCHRONOUS_PERIOD = 0.05  # seconds between ticks when no client gives the pace and no step is set
 SLOWEST_TICK = 0.5  # seconds that pass in the town at most, however long the last tick took
+LONGEST_STEP = 10.0  # seconds that a client may let pass in a tick
 MOST_ACTORS = 5000
 
 KindOfActor = TypeVar("KindOfActor", bound=Actor)
@@ -50,12 +51,14 @@ class Settings:
 
     @classmethod
     def from_wire(cls, value: list[Any]) -> Settings:
-        """The settings that a client sent; raises ValueError for a time step below 0 or above 10 s."""
-        synchronous, no_rendering, fixed, *rest = value
+        """The settings that a client sent, 11 values; raises ValueError for a time step not in 0..10 s."""
+        synchronous, no_rendering, fixed, *others = value
+        if not isinstance(synchronous, bool) or not isinstance(no_rendering, bool) or len(others) != 8:
+            raise ValueError("these are no world settings")
         delta = encodings.optional_from_wire(fixed)
-        if delta is not None and not 0.0 <= float(delta) <= 10.0:
-            raise ValueError(f"fixed_delta_seconds is {delta}, it must lie in 0..10")
-        return cls(bool(synchronous), bool(no_rendering), float(delta) if delta else None, tuple(value))
+        if delta is not None and not 0.0 <= float(delta) <= LONGEST_STEP:
+            raise ValueError(f"fixed_delta_seconds is {delta}, it must lie in 0..{LONGEST_STEP:g}")
+        return cls(synchronous, no_rendering, float(delta) if delta else None, tuple(value))
 
 
 @dataclass

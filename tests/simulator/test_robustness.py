@@ -239,7 +239,7 @@ def attack(town, seed, stop):
                 if port == town.port:
                     connection.sendall(bad_message(rng))
                 else:
-                    stream = struct.pack("<I", rng.choice([1, 2, 500, 2**31]))
+                    stream = struct.pack("<I", rng.choice([1, 2**31]))
                     connection.sendall(rng.choice([stream, stream + b"\0", rng.randbytes(3)]))
                 if rng.random() < 0.5:
                     connection.recv(1 << 16)
