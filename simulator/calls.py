@@ -82,6 +82,8 @@ UNSUPPORTED = {  # method -> whether it returns a value; what they need does not
     "show_recorder_actors_blocked": True,
     "replay_file": True,
     "get_gbuffer_token": True,
+    "get_actor_component_world_transform": True,
+    "get_actor_component_relative_transform": True,
     "enable_carsim": False,
     "enable_chrono_physics": False,
 }

@@ -17,6 +17,7 @@ from simulator.maps import MAPS, build_map
 from simulator.navigation import build_mesh, to_bytes
 from simulator.opendrive import parse_opendrive, to_opendrive
 from simulator.roads import RoadNetwork
+from simulator.things import Thing, things_of
 from simulator.weather import Weather
 
 UPLOADED = "OpenDriveMap"  # the name under which a client asks for the roads that it has sent
@@ -50,6 +51,12 @@ class Town:
     def navigation(self) -> bytes:
         """Where pedestrians can walk, as the file that clients load."""
         return to_bytes(build_mesh(self.network))
+
+    @cached_property
+    def things(self) -> list[Thing]:
+        """What stands in it; nothing if its renderer has no scenery."""
+        scenery = getattr(self.renderer, "scenery", None)
+        return things_of(scenery) if scenery else []
 
     @cached_property
     def ground(self) -> Ground:
