@@ -63,6 +63,8 @@ def loft(
 
     arches: x of the axles; the bottom is raised there to a half circle round each wheel.
     """
+    if mesh.detail < 0.2:
+        stations = stations[sorted({0, *range(2, len(stations) - 1, 2), len(stations) - 1})]
     x = stations[:, 0]
     coarse = mesh.detail < 0.4
     if arches and not coarse:
@@ -106,8 +108,13 @@ def greenhouse(
     pillars: x of the painted posts between the side windows.
     """
     (x0, z0), (x1, z1), (x2, z2), (x3, z3) = profile
+    if mesh.detail < 0.2:
+        pillars = ()
     posts = [x + d for x in pillars for d in (0.05, -0.05)]
-    x = np.array(sorted({x0, x0 + (x1 - x0) * 0.12, (x0 + x1) / 2, x1, x1 - 0.12, (x1 + x2) / 2, x2, (x2 + x3) / 2, x3, *posts}))[::-1]
+    steps = {x0, x0 + (x1 - x0) * 0.12, x1, x2, x3, *posts}
+    if mesh.detail > 0.2:
+        steps |= {(x0 + x1) / 2, x1 - 0.12, (x1 + x2) / 2, (x2 + x3) / 2}
+    x = np.array(sorted(steps))[::-1]
     roof = np.interp(-x, -profile[:, 0], profile[:, 1])
     bulge = 0.035 * np.sin(np.pi * np.clip((x0 - x) / (x0 - x3), 0, 1))
     roof = roof + bulge

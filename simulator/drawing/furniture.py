@@ -44,11 +44,11 @@ def signal_head(mesh: Mesh, at: tuple[float, float, float]) -> None:
     mesh.box((x - 0.015, y - 0.25, z - 0.58), (x + 0.005, y + 0.25, z + 0.58), case, bottom=True)
     lenses = ((0.30, (0.95, 0.03, 0.02), RED), (0.0, (1.0, 0.50, 0.03), YELLOW), (-0.30, (0.04, 0.85, 0.30), GREEN))
     for rise, colour, bit in lenses:
-        off = Look(TRAFFIC_LIGHT, tuple(0.16 * c for c in colour), gloss=0.3)
+        off = Look(TRAFFIC_LIGHT, tuple(0.05 * c for c in colour), gloss=0.2)
         on = Look(TRAFFIC_LIGHT, colour, glow=3.2, lamp=bit, lift=1.0)
         front = x + 0.22
         mesh.tube((front - 0.02, y, z + rise), (front + 0.012, y, z + rise), 0.118, None, off, 12)
-        disc(mesh, (front + 0.016, y, z + rise), 0.112, on.but(colour=tuple(0.35 * c for c in colour), glow=9.0))
+        disc(mesh, (front + 0.016, y, z + rise), 0.112, on.but(colour=tuple(0.05 * c for c in colour), glow=63.0))
         hood = np.linspace(-0.1 * np.pi, 1.1 * np.pi, mesh.segments(9, 5))
         arc = np.stack([np.zeros_like(hood), y + 0.135 * np.cos(hood), z + rise + 0.135 * np.sin(hood)], axis=1)
         mesh.grid(np.stack([arc + [front + 0.17, 0, 0], arc + [front, 0, 0]]), case.but(flags=TWO_SIDED | NO_SHADOW))

@@ -31,6 +31,8 @@ HILL = 256  # far away: fades into the haze like things at the horizon
 
 UNIT = np.array([(1, 1), (0, 1), (0, 0), (1, 0)], np.float32)  # upright quad: corners run leftwards to the viewer
 
+HALVES = [0, 1, 2, 0, 2, 3]  # a quad's corners as two triangles
+
 
 @dataclass(frozen=True)
 class Look:
@@ -99,12 +101,22 @@ def turn_matrix(x: float, y: float, z: float = 0.0, yaw: float = 0.0, scale: flo
     return np.array([[cos, -sin, 0, x], [sin, cos, 0, y], [0, 0, scale, z], [0, 0, 0, 1.0]])
 
 
+class Part(NamedTuple):
+    """A shape in a mesh; see `Mesh.triangles`."""
+
+    corners: np.ndarray
+    look: Look
+    uv: np.ndarray
+    normals: np.ndarray | None
+    colours: np.ndarray | None
+
+
 class Mesh:
     """Collects shapes; `build` gives the triangles. `detail` scales how finely round things are cut."""
 
     def __init__(self, detail: float = 1.0) -> None:
         self.detail = detail
-        self.parts: list[Triangles] = []
+        self.parts: list[Part] = []
 
     def segments(self, count: int, least: int = 3) -> int:
         """`count` scaled by the level of detail."""
@@ -112,40 +124,54 @@ class Mesh:
 
     def build(self) -> Triangles:
         """All shapes added so far."""
-        return concatenate(self.parts) if self.parts else empty_triangles(0)
+        counts = np.array([len(part.corners) for part in self.parts], int)
+        out = empty_triangles(int(counts.sum()))
+        if not self.parts:
+            return out
+        corners = np.concatenate([part.corners for part in self.parts])
+        plane = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+        plane /= np.linalg.norm(plane, axis=1, keepdims=True) + 1e-12
+        out.vertices[:] = corners.reshape(-1, 9)
+        out.attributes[:, 6:15] = np.tile(plane, 3)
+        looks = [part.look for part in self.parts]
+        numbers = [(*k.colour, k.gloss, k.glow, textures.INDEX[k.texture], k.flags, k.label, k.lamp, k.lift) for k in looks]
+        table = np.repeat(np.array(numbers), counts, axis=0)
+        out.attributes[:, 15:] = table[:, :5]
+        for k, field in enumerate((out.texture, out.flags, out.label, out.lamp, out.lift), start=5):
+            field[:] = table[:, k]
+        out.object[:] = 0
+        end = 0
+        for part, count in zip(self.parts, counts, strict=True):
+            start, end = end, end + count
+            out.attributes[start:end, :6].reshape(count, 3, 2)[:] = part.uv
+            if part.normals is not None:
+                out.attributes[start:end, 6:15] = part.normals.reshape(count, 9)
+            if part.colours is not None:
+                out.attributes[start:end, 15:18] = part.colours
+        return out
 
     def triangles(
-        self, corners: np.ndarray, look: Look, uv: np.ndarray | None = None, normals: np.ndarray | None = None
-    ) -> None:
-        """Triangles (n, 3, 3); uv (n, 3, 2) or (3, 2); normals (n, 3, 3), those of the planes if None."""
-        corners = np.asarray(corners, np.float32).reshape(-1, 3, 3)
-        count = len(corners)
-        if normals is None:
-            plane = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-            plane /= np.linalg.norm(plane, axis=1, keepdims=True) + 1e-12
-            normals = np.repeat(plane[:, None], 3, axis=1)
-        part = empty_triangles(count)
-        part.vertices[:] = corners.reshape(count, 9)
-        uv = np.broadcast_to(UNIT[:3] if uv is None else np.asarray(uv, np.float32), (count, 3, 2))
-        part.attributes[:, :6] = uv.reshape(count, 6)
-        part.attributes[:, 6:15] = np.asarray(normals, np.float32).reshape(count, 9)
-        part.attributes[:, 15:18] = look.colour
-        part.attributes[:, 18], part.attributes[:, 19] = look.gloss, look.glow
-        part.texture[:] = textures.INDEX[look.texture]
-        part.flags[:], part.label[:], part.lamp[:], part.lift[:] = look.flags, look.label, look.lamp, look.lift
-        part.object[:] = 0
-        self.parts.append(part)
+        self, corners: np.ndarray, look: Look, uv: np.ndarray = UNIT[:3], normals: np.ndarray | None = None,
+        colours: np.ndarray | None = None,
+    ) -> None:  # fmt: skip
+        """Triangles (n, 3, 3); uv (n, 3, 2) or (3, 2); normals (n, 3, 3), those of the planes if None;
+        colours (n, 3) in place of the look's."""
+        self.parts.append(Part(np.asarray(corners, np.float32).reshape(-1, 3, 3), look, uv, normals, colours))
 
     def quads(
-        self, corners: np.ndarray, look: Look, uv: np.ndarray | None = None, normals: np.ndarray | None = None
-    ) -> None:
-        """Quads (n, 4, 3), each corner after the other; uv (n, 4, 2) or (4, 2); normals (n, 4, 3)."""
+        self, corners: np.ndarray, look: Look, uv: np.ndarray = UNIT, normals: np.ndarray | None = None,
+        colours: np.ndarray | None = None,
+    ) -> None:  # fmt: skip
+        """Quads (n, 4, 3), each corner after the other; uv (n, 4, 2) or (4, 2); normals (n, 4, 3); colours (n, 3)."""
         corners = np.asarray(corners, np.float32).reshape(-1, 4, 3)
-        count, split = len(corners), [0, 1, 2, 0, 2, 3]
-        uv = np.broadcast_to(UNIT if uv is None else np.asarray(uv, np.float32), (count, 4, 2))
-        if normals is not None:
-            normals = np.broadcast_to(np.asarray(normals, np.float32), (count, 4, 3))[:, split]
-        self.triangles(corners[:, split], look, uv[:, split].reshape(-1, 3, 2), normals)
+        uv = np.asarray(uv, np.float32)
+        if uv.ndim == 2:
+            uv = np.tile(uv[HALVES].reshape(2, 3, 2), (len(corners), 1, 1))
+        else:
+            uv = uv[:, HALVES].reshape(-1, 3, 2)
+        normals = None if normals is None else normals[:, HALVES]
+        colours = None if colours is None else np.repeat(colours, 2, axis=0)
+        self.triangles(corners[:, HALVES], look, uv, normals, colours)
 
     def grid(
         self,
@@ -220,7 +246,7 @@ class Mesh:
         self, centre: Iterable[float], radii: float | Iterable[float], look: Look, sides: int = 8, rings: int = 6
     ) -> None:
         """An ellipsoid."""
-        sides, rings = self.segments(sides, 5), self.segments(rings, 3)
+        sides, rings = self.segments(sides, 4), self.segments(rings, 3)
         radii = np.broadcast_to(np.asarray(radii, float), 3)
         angle, height = np.linspace(0, 2 * np.pi, sides + 1), np.linspace(-np.pi / 2, np.pi / 2, rings + 1)
         flat = np.cos(height)[:, None]

@@ -62,7 +62,7 @@ def linear(colour: tuple[int, int, int]) -> Colour:
 
 def rings(mesh: Mesh, sections: list[tuple[float, float, float, float, float]], look: Look, sides: int = 10) -> None:
     """A skin over ellipses, from bottom to top: each x and y of its middle, z, half depth (x), half width (y)."""
-    count = mesh.segments(sides, 6)
+    count = mesh.segments(sides, 5)
     angle = np.linspace(0, 2 * np.pi, count + 1)
     table = np.array(sections)[:, :, None]
     x = table[:, 0] + table[:, 3] * np.cos(angle)
@@ -101,7 +101,8 @@ def leg(mesh: Mesh, person: Person, side: float, swing: float) -> None:
     ankle = knee + 0.41 * np.array([np.sin(bend), 0, -np.cos(bend)])
     mesh.tube(knee, hip, 0.062 * girth, 0.092 * girth, cloth, 8)
     mesh.tube(ankle, knee, 0.046, 0.064 * girth, cloth, 8)
-    mesh.ball(knee, 0.063 * girth, cloth, 7, 4)
+    if mesh.detail > 0.4:
+        mesh.ball(knee, 0.063 * girth, cloth, 7, 4)
     toe = ankle + [0.075, 0, -0.035]
     mesh.ball(toe, (0.135, 0.048, 0.05), Look(PEDESTRIAN, SHOES), 8, 4)
 
@@ -117,8 +118,9 @@ def arm(mesh: Mesh, person: Person, side: float, swing: float, cloth: Look) -> N
     hand = elbow + 0.25 * np.array([np.sin(bend), 0, -np.cos(bend)]) + out * 0.12
     mesh.tube(elbow, shoulder, 0.042 * girth, 0.052 * girth, cloth, 7)
     mesh.tube(hand, elbow, 0.032, 0.043 * girth, cloth if person.sleeves else skin, 7)
-    mesh.ball(shoulder, 0.055 * girth, cloth, 7, 5)
-    mesh.ball(elbow, 0.045 * girth, cloth if person.sleeves else skin, 6, 4)
+    if mesh.detail > 0.4:
+        mesh.ball(shoulder, 0.055 * girth, cloth, 7, 5)
+        mesh.ball(elbow, 0.045 * girth, cloth if person.sleeves else skin, 6, 4)
     mesh.ball(hand + [0.01, 0, -0.05], (0.036, 0.026, 0.062), skin, 6, 4)
 
 
@@ -147,7 +149,8 @@ def head(mesh: Mesh, person: Person, cloth: Look, at: Point) -> None:
     x, y, z = at
     mesh.tube((x - 0.03, y, z - 0.17), (x - 0.015, y, z - 0.05), 0.052, 0.05, skin, 7)
     mesh.ball(at, (0.096, 0.078, 0.122), skin, 10, 8)
-    mesh.ball((x + 0.094, y, z - 0.012), (0.02, 0.014, 0.022), skin, 5, 4)
+    if mesh.detail > 0.4:
+        mesh.ball((x + 0.094, y, z - 0.012), (0.02, 0.014, 0.022), skin, 5, 4)
     if person.hair == "bald":
         return
     if person.hair == "cap":

@@ -103,10 +103,10 @@ def develop(
 ) -> None:
     """Fills rows of out (height, width, 4) BGRA uint8 from radiance, with glare and falling rain on top.
 
-    bloom: a quarter of the size, or empty. rain (height, width) uint8, or empty. The tone curve is Narkowicz's
+    bloom (height, width, 3), or empty. rain (height, width) uint8, or empty. The tone curve is Narkowicz's
     fit of the film-like ACES curve (2015).
     """
-    wide, high = bloom.shape[1], bloom.shape[0]
+    glaring = bloom.shape[0] > 0
     for row in range(row0, row1):
         for column in range(radiance.shape[1]):
             streak = 0.0
@@ -114,8 +114,8 @@ def develop(
                 streak = rain[row, column] * (0.16 / 255.0)
             for c in range(3):
                 value = radiance[row, column, c]
-                if high > 0:
-                    value += bloom[min(row >> 2, high - 1), min(column >> 2, wide - 1), c]
+                if glaring:
+                    value += bloom[row, column, c]
                 value = value + streak * (light.horizon[c] * 1.25 + 0.25 * light.ambient[c] - value * 0.6)
                 value = max(value * light.exposure, 0.0)
                 value = value * (2.51 * value + 0.03) / (value * (2.43 * value + 0.59) + 0.14)
@@ -124,14 +124,15 @@ def develop(
 
 
 def glare(radiance: np.ndarray, light: Light) -> np.ndarray:
-    """Halo (height / 4, width / 4, 3) round what is brighter than the film can hold; empty by day."""
+    """Halo (height, width, 3) round what is brighter than the film can hold; empty by day."""
     if light.night < 0.3:
         return np.empty((0, 0, 3), np.float32)
     height, width = radiance.shape[:2]
     small = cv2.resize(radiance, (max(width // 4, 1), max(height // 4, 1)), interpolation=cv2.INTER_AREA)
     bright = np.minimum(np.maximum(small - 0.9 / light.exposure, 0.0), 3.0)
     spread = 0.55 * cv2.GaussianBlur(bright, (0, 0), width / 400 + 0.4)
-    return spread + 0.55 * cv2.GaussianBlur(bright, (0, 0), width / 80 + 1.0)
+    spread += 0.55 * cv2.GaussianBlur(bright, (0, 0), width / 80 + 1.0)
+    return cv2.resize(spread, (width, height), interpolation=cv2.INTER_LINEAR)
 
 
 def rain_streaks(width: int, height: int, light: Light) -> np.ndarray:

@@ -113,8 +113,8 @@ def cards(place: np.ndarray, facing: np.ndarray, size: np.ndarray, rng: np.rando
 
 def add_cards(mesh: Mesh, corners: np.ndarray, normals: np.ndarray, colours: np.ndarray, texture: str) -> None:
     """Adds leaf cards, each with a colour of its own."""
-    mesh.quads(corners, Look(VEGETATION, texture=texture, flags=LEAF_FLAGS), normals=normals)
-    mesh.parts[-1].attributes[:, 15:18] = np.repeat(colours, 2, axis=0)
+    look = Look(VEGETATION, texture=texture, flags=LEAF_FLAGS)
+    mesh.quads(corners, look, normals=normals.astype(np.float32), colours=colours)
 
 
 def bush(seed: int, detail: float = 1.0) -> Triangles:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from simulator import curves
 from simulator.catalogue import CATALOGUE
 from simulator.drawing import buildings
 from simulator.drawing.mesh import (
@@ -14,6 +15,7 @@ from simulator.drawing.mesh import (
 )  # fmt: skip
 from simulator.drawing.people import linear
 from simulator.drawing.street import KERB_HEIGHT, VERGE_HEIGHT, Land
+from simulator.geometry import Transform
 from simulator.roads import Road, RoadNetwork
 
 STONE_WALL = Look(WALL, (0.80, 0.78, 0.74), "stone")
@@ -36,6 +38,25 @@ SHARES = {  # of the zones, by map
 EVEN = (0.25, 0.2, 0.3, 0.15, 0.1)
 
 
+class Axis:
+    """A road's reference line, sampled finely: asking a road itself takes far longer."""
+
+    STEP = 0.5
+
+    def __init__(self, road: Road) -> None:
+        self.s = np.linspace(0.0, road.length, max(2, int(road.length / self.STEP)))
+        self.x, self.y, yaw = curves.evaluate(road.pieces, self.s)
+        self.yaw = np.degrees(np.unwrap(np.radians(yaw)))
+
+    def pose(self, s: float, t: float = 0.0) -> Transform:
+        """As `Road.pose`; past an end it goes straight on."""
+        yaw = float(np.interp(s, self.s, self.yaw))
+        cos, sin = np.cos(np.radians(yaw)), np.sin(np.radians(yaw))
+        past = min(s, 0.0) + max(s - self.s[-1], 0.0)
+        x, y = float(np.interp(s, self.s, self.x)), float(np.interp(s, self.s, self.y))
+        return Transform(x + past * cos - t * sin, y + past * sin + t * cos, yaw=yaw)
+
+
 @dataclass
 class Site:
     """What has been put up so far. parts: triangles with the number of the thing that they belong to.
@@ -47,6 +68,13 @@ class Site:
     parts: list[Triangles] = field(default_factory=list)
     props: list[tuple[str, np.ndarray, tuple[float, float, float]]] = field(default_factory=list)
     footprints: list[np.ndarray] = field(default_factory=list)
+    axes: dict[int, Axis] = field(default_factory=dict)
+
+    def pose(self, road: Road, s: float, t: float = 0.0) -> Transform:
+        """A pose beside a road."""
+        if road.id not in self.axes:
+            self.axes[road.id] = Axis(road)
+        return self.axes[road.id].pose(s, t)
 
     def put(self, name: str, x: float, y: float, z: float = KERB_HEIGHT, yaw: float = 0.0, scale: float = 1.0,
             tint: tuple[float, float, float] = (0.5, 0.5, 0.5)) -> None:  # fmt: skip
@@ -92,10 +120,10 @@ def zone_at(zones: tuple[np.ndarray, list[str]], x: float, y: float) -> str:
     return kinds[int(np.argmin(np.hypot(points[:, 0] - x, points[:, 1] - y)) % len(kinds))]
 
 
-def facing_street(road: Road, side: str, s: float, away: float) -> np.ndarray:
+def facing_street(site: Site, road: Road, side: str, s: float, away: float) -> np.ndarray:
     """Matrix (4, 4) of a thing `away` metres behind the sidewalk that looks at the street along x."""
     sign = 1.0 if side == "right" else -1.0
-    pose = road.pose(s, road.border(side) + sign * away)
+    pose = site.pose(road, s, road.border(side) + sign * away)
     return turn_matrix(pose.x, pose.y, VERGE_HEIGHT, pose.yaw - 90.0 * sign)
 
 
@@ -109,7 +137,7 @@ def line_with_plots(site: Site, road: Road, side: str, zones: tuple[np.ndarray, 
     """Plots along one side of a street, one after the other."""
     s, rng = 1.0, site.rng
     while s < road.length - 8:
-        pose = road.pose(s, road.border(side) * 1.5)
+        pose = site.pose(road, s, road.border(side) * 1.5)
         zone = zone_at(zones, pose.x, pose.y)
         width = PLOTS[zone](site, road, side, s, rng)
         s += width if width else 2.5
@@ -134,9 +162,9 @@ def centre_plot(site: Site, road: Road, side: str, s: float, rng: np.random.Gene
         away = design.depth / 2 + (0.05 if rng.random() < 0.75 else 1.6)
         if s + design.width > road.length + 4:
             continue
-        if raise_building(site, facing_street(road, side, s + design.width / 2, away), design):
+        if raise_building(site, facing_street(site, road, side, s + design.width / 2, away), design):
             if away > design.depth / 2 + 1:
-                front = facing_street(road, side, s + design.width / 2, 0.8)
+                front = facing_street(site, road, side, s + design.width / 2, 0.8)
                 pave(site, front, 0.85, design.width / 2, FORECOURT)
             return design.width
     return 0.0
@@ -147,9 +175,9 @@ def office_plot(site: Site, road: Road, side: str, s: float, rng: np.random.Gene
     for bays in (int(rng.integers(6, 11)), 5, 4):
         design = buildings.office(rng, bays)
         away = design.depth / 2 + 3.5
-        matrix = facing_street(road, side, s + design.width / 2 + 2, away)
+        matrix = facing_street(site, road, side, s + design.width / 2 + 2, away)
         if s + design.width < road.length + 4 and raise_building(site, matrix, design):
-            front = facing_street(road, side, s + design.width / 2 + 2, 1.75)
+            front = facing_street(site, road, side, s + design.width / 2 + 2, 1.75)
             pave(site, front, 1.75, design.width / 2, FORECOURT)
             for y in np.arange(-design.width / 2 + 1.5, design.width / 2, 4.0):
                 x1, y1 = front[:2, :2] @ [0.2, y] + front[:2, 3]
@@ -164,10 +192,10 @@ def estate_plot(site: Site, road: Road, side: str, s: float, rng: np.random.Gene
         design = buildings.apartment_block(rng, bays)
         away = design.depth / 2 + rng.uniform(6, 10)
         width = design.width + 8
-        matrix = facing_street(road, side, s + width / 2, away)
+        matrix = facing_street(site, road, side, s + width / 2, away)
         if s + width < road.length + 6 and raise_building(site, matrix, design, gap=2.0):
             border(site, road, side, s, s + width, HEDGE, 0.9, gate=s + width / 2)
-            path = facing_street(road, side, s + width / 2, (away - design.depth / 2) / 2)
+            path = facing_street(site, road, side, s + width / 2, (away - design.depth / 2) / 2)
             pave(site, path, (away - design.depth / 2) / 2, 1.0, DRIVE)
             garden(site, road, side, s, width, away - design.depth / 2, trees=3)
             return width
@@ -179,17 +207,17 @@ def house_plot(site: Site, road: Road, side: str, s: float, rng: np.random.Gener
     design = buildings.detached_house(rng)
     width, away = design.width + rng.uniform(6.5, 9.0), design.depth / 2 + rng.uniform(4.0, 7.0)
     middle = s + 4.6 + design.width / 2
-    matrix = facing_street(road, side, middle, away)
+    matrix = facing_street(site, road, side, middle, away)
     if s + width > road.length + 3 or not raise_building(site, matrix, design):
         return 0.0
     look = (HEDGE, PICKETS, STONE_WALL, RENDERED_WALL, WIRE, IRON_RAILING)[rng.integers(6)]
     high = {HEDGE: rng.uniform(0.9, 1.5), STONE_WALL: 1.0, RENDERED_WALL: 1.3, WIRE: 1.4}.get(look, 1.05)
     border(site, road, side, s, s + width, look, high, gate=s + 2.0, gate_width=3.2)
     front = away - design.depth / 2
-    drive = facing_street(road, side, s + 2.0, front / 2 + 1.0)
+    drive = facing_street(site, road, side, s + 2.0, front / 2 + 1.0)
     pave(site, drive, front / 2 + 1.0, 1.4, DRIVE)
     if rng.random() < 0.5:
-        shed = facing_street(road, side, s + 2.0, front + 5.0)
+        shed = facing_street(site, road, side, s + 2.0, front + 5.0)
         outline = rectangle(shed, -3, 3, -1.7, 1.7)
         if site.land.is_free(outline):
             site.land.take(outline)
@@ -199,7 +227,7 @@ def house_plot(site: Site, road: Road, side: str, s: float, rng: np.random.Gener
         add_car(site, drive @ turn_matrix(0.3, 0.0, 0.02, 0.0 if rng.random() < 0.5 else 180.0))
     garden(site, road, side, s, width, front, trees=1)
     for _ in range(int(rng.integers(0, 3))):
-        at = facing_street(road, side, s + rng.uniform(0.5, 3.8), 0.7)
+        at = facing_street(site, road, side, s + rng.uniform(0.5, 3.8), 0.7)
         site.put("bin", at[0, 3], at[1, 3], VERGE_HEIGHT, rng.uniform(0, 360), tint=BIN_TINTS[rng.integers(len(BIN_TINTS))])
     return width
 
@@ -212,11 +240,11 @@ def park_plot(site: Site, road: Road, side: str, s: float, rng: np.random.Genera
     look, high = ((IRON_RAILING, 1.1), (HEDGE, 0.8), (STONE_WALL, 0.6), (WIRE, 1.6))[rng.integers(4)]
     border(site, road, side, s, s + width, look, high, gate=s + width / 2, gate_width=3.0)
     for _ in range(int(width / 6)):
-        at = facing_street(road, side, s + rng.uniform(1, width - 1), rng.uniform(3.0, 14.0))
+        at = facing_street(site, road, side, s + rng.uniform(1, width - 1), rng.uniform(3.0, 14.0))
         if site.land.is_free(rectangle(at, -1, 1, -1, 1)):
             site.tree(at[0, 3], at[1, 3], scale=1.1)
     for _ in range(3):
-        at = facing_street(road, side, s + rng.uniform(1, width - 1), rng.uniform(1.5, 8.0))
+        at = facing_street(site, road, side, s + rng.uniform(1, width - 1), rng.uniform(1.5, 8.0))
         if site.land.is_free(rectangle(at, -1, 1, -1, 1)):
             site.put(f"bush {rng.integers(3)}", at[0, 3], at[1, 3], VERGE_HEIGHT, rng.uniform(0, 360), rng.uniform(0.8, 1.6))
     return width
@@ -230,7 +258,7 @@ def garden(site: Site, road: Road, side: str, s: float, width: float, depth: flo
     """Trees and bushes in front of a house."""
     rng = site.rng
     for k in range(trees + 3):
-        at = facing_street(road, side, s + rng.uniform(4.6, max(width - 1, 4.7)), rng.uniform(1.4, max(depth - 0.8, 1.5)))
+        at = facing_street(site, road, side, s + rng.uniform(4.6, max(width - 1, 4.7)), rng.uniform(1.4, max(depth - 0.8, 1.5)))
         x, y = at[:2, 3]
         if not site.land.is_free(rectangle(at, -0.7, 0.7, -0.7, 0.7)):
             continue
@@ -308,7 +336,7 @@ def furnish_sidewalk(site: Site, road: Road, side: str, zones: tuple[np.ndarray,
     kerb, back = road.kerb(side), road.border(side)
     if abs(back - kerb) < 1.5:
         return
-    blocked = [s for s in obstacles(site.network, road)]
+    blocked = [s for s in obstacles(site, road)]
 
     def clear(s: float, room: float) -> bool:
         return 4.0 < s < road.length - 4.0 and all(abs(s - b) > room for b in blocked)
@@ -319,11 +347,11 @@ def furnish_sidewalk(site: Site, road: Road, side: str, zones: tuple[np.ndarray,
     pylons = zone_at(zones, *road.points(np.array([road.length / 2]))[0]) == "houses" and side == "right"
     for s in np.arange(lamp_shift, road.length, 28.0):
         if clear(s, 2.5):
-            pose = road.pose(s, kerb + sign * 0.5)
+            pose = site.pose(road, s, kerb + sign * 0.5)
             site.put("lamp", pose.x, pose.y, KERB_HEIGHT, pose.yaw - 90 * sign)
     for s in np.arange(5.0 + rng.uniform(0, 4), road.length, 9.5):
         if leafy and clear(s, 4.5) and abs((s - lamp_shift + 14) % 28 - 14) > 2.5 and rng.random() < 0.8:
-            pose = road.pose(s, kerb + sign * 0.95)
+            pose = site.pose(road, s, kerb + sign * 0.95)
             pit = turn_matrix(pose.x, pose.y, KERB_HEIGHT, pose.yaw)
             pave(site, pit, 0.6, 0.6, SOIL)
             site.tree(pose.x, pose.y, species, 0.92)
@@ -333,17 +361,18 @@ def furnish_sidewalk(site: Site, road: Road, side: str, zones: tuple[np.ndarray,
             furnish_spot(site, road, side, s, zones)
     if pylons:
         for s in np.arange(12.0, road.length, 34.0):
-            pose = road.pose(s, back - sign * 0.35)
+            pose = site.pose(road, s, back - sign * 0.35)
             site.put("power", pose.x, pose.y, KERB_HEIGHT, pose.yaw)
 
 
-def obstacles(network: RoadNetwork, road: Road) -> list[float]:
+def obstacles(site: Site, road: Road) -> list[float]:
     """Places s along a road of its crossings and signals."""
+    network = site.network
     near = [crossing.s for crossing in network.crossings if crossing.road == road.id]
     near += [signal.s for signal in network.signals.values() if signal.road == road.id]
     for signal in network.signals.values():
         for s in (0.0, road.length):
-            pose = road.pose(s)
+            pose = site.pose(road, s)
             if np.hypot(pose.x - signal.transform.x, pose.y - signal.transform.y) < 25:
                 near.append(6.0 if s == 0.0 else road.length - 6.0)
     return near
@@ -353,7 +382,7 @@ def furnish_spot(site: Site, road: Road, side: str, s: float, zones: tuple[np.nd
     """One piece of street furniture, or none, at s on a sidewalk."""
     rng, sign = site.rng, 1.0 if side == "right" else -1.0
     kerb, back = road.kerb(side), road.border(side)
-    pose = road.pose(s, back)
+    pose = site.pose(road, s, back)
     central = zone_at(zones, pose.x, pose.y) in ("centre", "office")
     choices = ("", "bench", "litter", "hydrant", "post", "cabinet", "column", "table", "cone", "shelter", "planter", "sign parking",
                "bin")  # fmt: skip
@@ -364,20 +393,20 @@ def furnish_spot(site: Site, road: Road, side: str, s: float, zones: tuple[np.nd
     by_kerb = name in ("hydrant", "cone", "sign parking", "litter", "column")
     away = {"column": 0.9, "shelter": 0.9, "table": 0.8, "bench": 0.45, "cabinet": 0.3}.get(name, 0.45)
     t = kerb + sign * max(away, 0.45) if by_kerb else back - sign * away
-    pose = road.pose(s, t)
+    pose = site.pose(road, s, t)
     yaw = pose.yaw - 90 * sign
     if name == "sign parking":
         yaw = pose.yaw + (180 if sign > 0 else 0)
     tint = BIN_TINTS[rng.integers(len(BIN_TINTS))] if name == "bin" else (0.35, 0.06, 0.04)
     for k in range(int(rng.integers(2, 4)) if name in ("table", "cone") else 1):
-        step = road.pose(s + 1.9 * k, t)
+        step = site.pose(road, s + 1.9 * k, t)
         site.put(name, step.x, step.y, KERB_HEIGHT, yaw + rng.normal(0, 2), tint=tint)
 
 
 def park_cars(site: Site, road: Road) -> None:
     """Cars, and now and then a bicycle or a motorcycle, in the parking lanes."""
     rng = site.rng
-    blocked = obstacles(site.network, road)
+    blocked = obstacles(site, road)
     for lane in road.lanes:
         if lane.kind != "parking":
             continue

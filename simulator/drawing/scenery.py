@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,6 +49,8 @@ class Scenery:
 
 def build_scenery(network: RoadNetwork, seed: int) -> Scenery:
     """Builds a town. Equal networks and seeds give equal towns."""
+    painter = ThreadPoolExecutor(1)
+    textures = painter.submit(paint_textures, seed)
     rng = np.random.default_rng([seed, network.seed, 5])
     land = street.survey(network)
     ground = Mesh()
@@ -64,7 +67,7 @@ def build_scenery(network: RoadNetwork, seed: int) -> Scenery:
     stage = Stage(concatenate(parts), props)
     is_lamp = np.array([prop.model == "lamp" for prop in props])
     signals = np.flatnonzero([prop.signal >= 0 for prop in props])
-    return Scenery(stage, paint_textures(seed), place_lamps(props, land), site.footprints, is_lamp, signals)
+    return Scenery(stage, textures.result(), place_lamps(props, land), site.footprints, is_lamp, signals)
 
 
 def numbered(parts: list[Triangles]) -> list[Triangles]:

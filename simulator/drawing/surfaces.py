@@ -157,7 +157,7 @@ def soil(rng: Generator) -> np.ndarray:
 def paint(rng: Generator) -> np.ndarray:
     """Road paint, worn off in spots."""
     worn = np.clip((noise(rng, 32, 4) - 0.60) * 8, 0, 1)
-    return rgba(0.95 + 0.10 * (noise(rng) - 0.5) - 0.38 * worn)
+    return rgba(0.95 + 0.10 * (noise(rng) - 0.5) - 0.20 * worn)
 
 
 def bark(rng: Generator) -> np.ndarray:

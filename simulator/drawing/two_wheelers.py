@@ -14,13 +14,13 @@ BLACK, CHROME = (0.018, 0.018, 0.02), (0.45, 0.46, 0.48)
 
 def spoked_wheel(mesh: Mesh, x: float, radius: float, thick: float, label: int, spokes: int) -> None:
     """A wheel in the plane y = 0 with a round tyre."""
-    count, sides = mesh.segments(20, 10), mesh.segments(5, 4)
+    count, sides = mesh.segments(20, 8), mesh.segments(5, 3)
     turn, around = np.linspace(0, 2 * np.pi, count + 1)[:, None], np.linspace(0, 2 * np.pi, sides + 1)[None]
     reach = radius - thick + thick * np.cos(around)
     tyre = np.stack([x + reach * np.cos(turn), -thick * np.sin(around) + 0 * turn, radius + reach * np.sin(turn)], -1)
     mesh.grid(tyre, Look(label, BLACK, flags=TWO_SIDED))
     metal = Look(label, CHROME, gloss=0.4)
-    for angle in np.arange(spokes) * 2 * np.pi / spokes:
+    for angle in np.arange(spokes if mesh.detail > 0.4 else 0) * 2 * np.pi / spokes:
         rim = (x + (radius - thick) * np.cos(angle), 0.0, radius + (radius - thick) * np.sin(angle))
         mesh.tube((x, 0, radius), rim, 0.006 if label == BICYCLE else 0.016, None, metal, 3, caps=False)
     mesh.tube((x, -0.05, radius), (x, 0.05, radius), 0.035, None, metal, 6)

@@ -228,8 +228,8 @@ def axle_pair(mesh: Mesh, axles: tuple[float, ...], half: float, radius: float, 
     for x in axles:
         for side in (-1, 1):
             y = side * (half - 0.16)
-            mesh.tube((x, y - side * 0.3, radius + 0.03), (x, side * (half + 0.008), radius + 0.03), radius + 0.10,
-                      radius + 0.10, finish.dark, 16)  # fmt: skip
+            mesh.tube((x, y - side * 0.3, radius + 0.07), (x, side * (half + 0.008), radius + 0.07), radius + 0.06,
+                      radius + 0.06, finish.dark, 16)  # fmt: skip
             wheel(mesh, x, y + side * 0.04, radius, 0.30, finish.dark.but(colour=(0.03, 0.03, 0.032)), finish.metal,
                   finish.dark)  # fmt: skip
 
@@ -255,16 +255,15 @@ def truck(type_id: str, detail: float = 1.0) -> Triangles:
     height, finish, mesh = 2 * half_height, Finish(TRUCK), Mesh(detail)
     front, rear, cab = half_length, -half_length, 2.1
     top = min(height - 0.35, 2.9)
-    boxy(mesh, (front - cab, front), half - 0.08, (0.5, top), finish.paint, nose=0.35)
+    boxy(mesh, (front - cab, front), half - 0.08, (0.5, top), finish.paint, nose=0.05)
     pale = Look(TRUCK, (0.74, 0.74, 0.72), gloss=0.12)
     boxy(mesh, (rear, front - cab - 0.25), half, (0.95, height), pale)
     mesh.box((rear + 0.1, -half + 0.2, 0.55), (front - 0.4, half - 0.2, 0.96), finish.dark, bottom=True)
     band = Look(TRUCK, flags=PAINT, gloss=0.2)
     box_sides(mesh, (rear + 0.3, front - cab - 0.5), half, (1.3, 1.3 + 0.28 * height), band)
-    mesh.quads([upright(front + 0.012 - 0.05, half - 0.32, top * 0.56, top * 0.86)], finish.glass.but(flags=TWO_SIDED))
-    tilt = [(front - 0.02, -half + 0.3, top * 0.55), (front - 0.02, half - 0.3, top * 0.55),
-            (front - 0.24, half - 0.34, top * 0.9), (front - 0.24, -half + 0.34, top * 0.9)]  # fmt: skip
-    mesh.quads([tilt], finish.glass.but(lift=1.002))
+    mesh.quads([upright(front + 0.010, half - 0.26, top * 0.54, top * 0.88)], finish.dark)
+    mesh.quads([upright(front + 0.020, half - 0.32, top * 0.56, top * 0.86)], finish.glass)
+    mesh.box((front - 0.3, -half + 0.2, top * 0.885), (front + 0.05, half - 0.2, top * 0.91), finish.paint, bottom=True)
     box_sides(mesh, (front - 1.5, front - 0.55), half - 0.08, (top * 0.55, top * 0.85), finish.glass)
     mesh.quads([upright(front + 0.008, half - 0.5, 0.75, 1.2)], finish.dark)
     mesh.quads([upright(rear - 0.01, -0.012, 1.0, height - 0.1)], finish.dark)
@@ -305,7 +304,7 @@ def bus(type_id: str, detail: float = 1.0) -> Triangles:
     axle_pair(mesh, (front - 1.9 if half_length > 4.5 else front - 1.3, rear + 2.3 if half_length > 4.5 else rear + 1.5),
               half, 0.47, finish)  # fmt: skip
     for side in (-1, 1):
-        y0, y1 = sorted((side * (half + 0.02), side * (half + 0.2)))
+        y0, y1 = sorted((side * (half + 0.02), side * (half + 0.16)))
         mesh.box((front - 0.15, y0, height * 0.55), (front - 0.05, y1, height * 0.72), finish.dark, bottom=True)
     box_lamps(mesh, front, rear, half, finish)
     return mesh.build()
