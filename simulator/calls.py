@@ -17,11 +17,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from simulator import encodings
-from simulator.rpc import UnknownMethod
+from simulator.rpc import UnknownMethodError
 from simulator.streams import StreamServer
 from simulator.town import UPLOADED, MakeRenderer, Town, build_town, map_names, town_of_opendrive
 from simulator.weather import Weather
-from simulator.world import STATE_STREAM, Refusal, Settings, World
+from simulator.world import STATE_STREAM, RefusedError, Settings, World
 
 EPISODE_PAUSE = 0.1  # seconds
 MAP_FOLDER = "Carla/Maps/"  # clients expect map names inside Unreal's content folder
@@ -88,7 +88,7 @@ UNSUPPORTED = {  # method -> whether it returns a value; what they need does not
     "enable_chrono_physics": False,
 }
 
-ACCEPTED = {  # answered and without effect: this town has no engine, doors, skeletons, layers, lamps or screen
+ACCEPTED = {  # answered and without effect: there are no engines, doors, skeletons, layers or screens here
     *("load_map_layer", "unload_map_layer", "enable_environment_objects", "draw_debug_shape"),
     *("clear_debug_shape", "clear_debug_string", "update_lights_state", "update_day_night_cycle"),
     *("set_actor_autopilot", "set_actor_collisions", "set_actor_dead", "set_actor_target_angular_velocity"),
@@ -122,7 +122,10 @@ def call(*, locked: bool = True, bare: bool = False) -> Callable[[Callable[..., 
 
 
 def dispatch(service: Service, connection: object, method: str, arguments: list[Any]) -> Any:
-    """Answers one request; raises UnknownMethod. Whatever goes wrong becomes an answer: a client never hangs."""
+    """Answers one request; raises UnknownMethodError.
+
+    Whatever else goes wrong becomes an answer, so that no client waits in vain.
+    """
     if method in UNSUPPORTED:
         message = f"{method} is not supported by this town"
         return encodings.failure(message, returns_value=UNSUPPORTED[method])
@@ -131,14 +134,14 @@ def dispatch(service: Service, connection: object, method: str, arguments: list[
     if method in EMPTY:
         return encodings.success([])
     if method not in CALLS:
-        raise UnknownMethod(f"unknown method {method!r}")
+        raise UnknownMethodError(f"unknown method {method!r}")
     found = CALLS[method]
     session = Session(service, connection)
     try:
         found.signature.bind(session, *arguments)
         with service.world.lock if found.locked else contextlib.nullcontext():
             result = found.function(session, *arguments)
-    except Refusal as refusal:
+    except RefusedError as refusal:
         return encodings.failure(str(refusal), returns_value=found.returns_value)
     except MALFORMED as error:
         log.info("%s refused.", method, exc_info=True)
@@ -152,7 +155,7 @@ def dispatch(service: Service, connection: object, method: str, arguments: list[
     return encodings.success(result) if found.returns_value else encodings.success_without_value()
 
 
-# -- session ------------------------------------------------------------------------------------------------------
+# -- session ----------------------------------------------------------------------------------------------
 
 
 @call()
@@ -210,7 +213,7 @@ def set_weather_parameters(session: Session, weather: list[float]) -> None:
     session.world.weather = Weather.from_wire(weather)
 
 
-# -- maps ---------------------------------------------------------------------------------------------------------
+# -- maps -------------------------------------------------------------------------------------------------
 
 
 @call()
@@ -245,16 +248,16 @@ def announce_episode(world: World) -> None:
 
 
 def find_town(service: Service, name: str) -> Town:
-    """The town of a name, built now if it never was; raises Refusal if there is none."""
+    """The town of a name, built now if it never was; raises RefusedError if there is none."""
     if name == UPLOADED:
         if not service.uploaded:
-            raise Refusal("no OpenDRIVE text was sent: call generate_opendrive_world(text)")
+            raise RefusedError("no OpenDRIVE text was sent: call generate_opendrive_world(text)")
         try:
             return town_of_opendrive(service.uploaded, service.world.seed, service.make_renderer)
         except Exception as error:
-            raise Refusal(f"the OpenDRIVE text cannot be used: {error}") from error
+            raise RefusedError(f"the OpenDRIVE text cannot be used: {error}") from error
     if name not in map_names():
-        raise Refusal(f"map {name!r} not found; there are {', '.join(map_names())}")
+        raise RefusedError(f"map {name!r} not found; there are {', '.join(map_names())}")
     if name not in service.towns:
         service.towns[name] = build_town(name, service.world.seed, service.make_renderer)
     return service.towns[name]
@@ -266,7 +269,7 @@ def copy_opendrive_to_file(session: Session, text: str, parameters: list[Any]) -
     session.service.uploaded = text
 
 
-# -- traffic managers: they run inside clients and tell each other's address through the server -------------------
+# -- traffic managers: they run inside clients and find each other through the server ----------------------
 
 
 @call()

@@ -7,14 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from simulator import encodings
 from simulator.actors import Vehicle, Walker
 from simulator.calls import MAP_FOLDER, Session, call
 from simulator.encodings import Vector, transform_to_wire, vector_from_wire
 from simulator.geometry import Transform, compose
 from simulator.rays import first_hit
 from simulator.things import ANY_LABEL
-from simulator.world import Refusal
+from simulator.world import RefusedError
 
 
 @call()
@@ -43,7 +42,7 @@ def get_required_files(session: Session, folder: str = "") -> list[str]:
 def request_file(session: Session, name: str) -> bytes:
     """The contents of a file that `get_required_files` named."""
     if name != navigation_file(session):
-        raise Refusal(f"no file {name!r}")
+        raise RefusedError(f"no file {name!r}")
     return session.world.town.navigation
 
 

@@ -1,6 +1,7 @@
 """Traffic lights: the cycle of each junction, and which vehicle stands before which light.
 
-The lights of a junction that are green together form a phase; the phases take turns: green, yellow, then all red.
+The lights of a junction that are green together form a phase; the phases take turns: green, yellow, then all
+red.
 """
 
 from __future__ import annotations
@@ -84,7 +85,7 @@ def make_cycles(lights: Iterable[TrafficLight]) -> list[JunctionCycle]:
 
 
 def actor_pose(signal: Signal) -> Transform:
-    """The pose of a signal's actor: x runs across the lanes, as CARLA's client expects when it looks for them."""
+    """The pose of a signal's actor: x runs across the lanes; so the client expects when it looks for them."""
     return replace(signal.transform, yaw=wrap_degrees(signal.transform.yaw - 90.0))
 
 

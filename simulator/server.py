@@ -7,9 +7,11 @@ import logging
 import threading
 import time
 
-from simulator import batch, calls_actors, calls_map  # noqa: F401  (they add their calls)
+from simulator import batch, calls_actors, calls_lights, calls_map  # noqa: F401  (they add their calls)
 from simulator.calls import Service, dispatch
-from simulator.drawing.renderer import Renderer
+from simulator.drawing.renderer import Camera, Renderer
+from simulator.encodings import SENSOR_TYPES
+from simulator.geometry import Transform
 from simulator.rpc import RpcServer
 from simulator.streams import StreamServer
 from simulator.town import MakeRenderer, build_town
@@ -46,6 +48,8 @@ class SimulatorServer:
             raise
         town = build_town(map_name, seed, make_renderer)
         self.world = World(town, self.streams, seed)
+        # the first picture compiles, or loads, what draws it: no client shall wait for that
+        self.world.draw([Camera(kind, Transform(z=1.5), 64, 48, 90.0) for kind in SENSOR_TYPES])
         self._service = Service(self.world, self.streams, make_renderer, {map_name: town})
         self._answer = functools.partial(dispatch, self._service)
         self._stopping = threading.Event()

@@ -29,7 +29,7 @@ IMAGE_ROOM, STATE_ROOM = 4, 256  # messages; a state is some kilobytes, an image
 
 @dataclass(frozen=True)
 class Expected:
-    """A client that has asked for a stream's token and has not connected yet. until: by the monotonic clock."""
+    """A client that asked for a stream's token and has not connected yet. until: by the monotonic clock."""
 
     stream_id: int
     who: object
@@ -151,7 +151,9 @@ class StreamServer(BoundedServer):
     def wait_for_room(self) -> None:
         """Waits until no subscriber's queue is full; one that stalls for STALL_SECONDS is cut off."""
         deadline = time.monotonic() + STALL_SECONDS
-        while stalled := [subscriber for subscriber in self._all_subscribers() if subscriber.waiting >= subscriber.room]:
+        while stalled := [
+            subscriber for subscriber in self._all_subscribers() if subscriber.waiting >= subscriber.room
+        ]:
             if time.monotonic() > deadline:
                 for subscriber in stalled:
                     subscriber.close()

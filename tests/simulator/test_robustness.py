@@ -132,9 +132,9 @@ def test_the_next_client_goes_on_where_one_was_killed_in_a_tick():
         assert world.get_settings().synchronous_mode
         world.apply_settings(carla.WorldSettings(synchronous_mode=True, fixed_delta_seconds=0.05))
         left = world.get_actors()
-        assert [actor.destroy() for pattern in ("vehicle.*", "sensor.*") for actor in left.filter(pattern)] == [
-            *(True, True)
-        ]
+        assert [
+            actor.destroy() for pattern in ("vehicle.*", "sensor.*") for actor in left.filter(pattern)
+        ] == [*(True, True)]
         record(world, 3)
         world.apply_settings(carla.WorldSettings())
 
@@ -193,7 +193,7 @@ def test_two_clients_share_a_world(town, world):
     assert frames == other_frames[-5:]
 
 
-# -- fuzzing ------------------------------------------------------------------------------------------------------
+# -- fuzzing ----------------------------------------------------------------------------------------------
 
 HARMLESS = sorted({*CALLS, *ACCEPTED, *EMPTY, *UNSUPPORTED, "levitate"} - {"tick_cue", "load_new_episode"})
 

@@ -38,9 +38,7 @@ def test_a_car_answers_its_pedals_and_its_wheel(world, spawn):
     speed = car.get_velocity().length()
     assert 6.0 < speed < 12.0
     ahead = car.get_location() - start_pose.location
-    assert ahead.dot(start_pose.get_forward_vector()) == pytest.approx(
-        math.hypot(ahead.x, ahead.y), rel=1e-3
-    )
+    assert ahead.dot(start_pose.get_forward_vector()) == pytest.approx(math.hypot(ahead.x, ahead.y), rel=1e-3)
     assert car.get_location().z == pytest.approx(0.0, abs=1e-3)
     car.apply_control(carla.VehicleControl(throttle=0.3, steer=0.3))
     yaw = car.get_transform().rotation.yaw
@@ -77,7 +75,9 @@ def test_a_car_without_physics_stays_where_it_is_put(world, spawn):
 
 
 def test_a_walker_goes_where_it_is_told(world, spawn):
-    sidewalk = world.get_map().get_waypoint(point(world).location, lane_type=carla.LaneType.Sidewalk).transform
+    sidewalk = (
+        world.get_map().get_waypoint(point(world).location, lane_type=carla.LaneType.Sidewalk).transform
+    )
     sidewalk.location.z = 1.5
     walker = spawn("walker.pedestrian.0001", sidewalk)
     world.tick()
@@ -100,7 +100,7 @@ def test_controllers_walk_pedestrians_along_sidewalks(world, spawn):
     places = [world.get_random_location_from_navigation() for _ in range(8)]
     assert all(places)
     walkers = [
-        spawn("walker.pedestrian.%04d" % (i + 1), carla.Transform(place)) for i, place in enumerate(places)
+        spawn(f"walker.pedestrian.{i + 1:04d}", carla.Transform(place)) for i, place in enumerate(places)
     ]
     world.tick()
     controllers = [spawn("controller.ai.walker", carla.Transform(), walker) for walker in walkers]

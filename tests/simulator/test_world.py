@@ -24,7 +24,7 @@ def test_every_map_loads_with_its_roads(client):
 
 
 def test_an_unknown_map_is_refused_with_the_names_of_those_there_are(client):
-    with pytest.raises(RuntimeError, match="'Nowhere' not found; there are .*Eastfield"):
+    with pytest.raises(RuntimeError, match=r"'Nowhere' not found; there are .*Eastfield"):
         client.load_world("Nowhere")
 
 
