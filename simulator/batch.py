@@ -70,7 +70,7 @@ def accept(session: Session, *_: Any) -> None:
 
 
 COMMANDS: dict[int, Callable[..., Any]] = {
-    DESTROY_ACTOR: calls_actors.destroy_actor,
+    DESTROY_ACTOR: lambda session, actor_id: session.world.destroy(actor_id),
     2: calls_actors.apply_control_to_vehicle,
     3: calls_actors.apply_ackermann_control_to_vehicle,
     4: calls_actors.apply_control_to_walker,

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from simulator import encodings, vehicles, walkers
-from simulator.actors import Actor, Vehicle, VehicleControl, Walker, clip
+from simulator.actors import Actor, Camera, Vehicle, VehicleControl, Walker, clip
 from simulator.blueprints import LIBRARY
 from simulator.calls import Session, call
 from simulator.encodings import transform_from_wire, vector_from_wire
 from simulator.geometry import Transform
 from simulator.world import ASYNCHRONOUS_PERIOD
+
+CAMERA_FAREWELL = 0.05  # seconds
 
 
 def to_wire(session: Session, actor: Actor) -> list[Any]:
@@ -63,10 +66,18 @@ def spawn(session: Session, description: list[Any], transform: list[Any], parent
     return session.world.spawn(type_id, values, transform_from_wire(transform), parent)
 
 
-@call()
+@call(locked=False)
 def destroy_actor(session: Session, actor_id: int) -> bool:
-    """Removes an actor."""
-    session.world.destroy(actor_id)
+    """Removes an actor.
+
+    A client frees a stopped camera's callback in a thread of its own, and aborts if its program ends just
+    then; the answer comes when that is over.
+    """
+    with session.world.lock:
+        actor = session.world.find(actor_id)
+        session.world.destroy(actor_id)
+    if isinstance(actor, Camera):
+        time.sleep(CAMERA_FAREWELL)
     return True
 
 
