@@ -7,7 +7,7 @@ coordinates that are right in perspective at any sample.
 
 from __future__ import annotations
 
-from math import floor, log2
+from math import ceil, floor, log2
 from typing import NamedTuple
 
 import numpy as np
@@ -37,7 +37,7 @@ class View(NamedTuple):
 
 class Seen(NamedTuple):
     """Triangles in the picture. edges (n, 9): barycentric numerators over pixels; box (n, 4): first and last
-    column and row; triangle (n,): index; level (n,): mip level for its outline."""
+    column and row of samples; triangle (n,): index; level (n,): mip level for its outline."""
 
     edges: np.ndarray
     box: np.ndarray
@@ -46,10 +46,13 @@ class Seen(NamedTuple):
 
 
 @njit(**JIT)
-def set_up(triangles: Triangles, first: np.ndarray, last: np.ndarray, view: View, start: int, seen: Seen) -> int:
+def set_up(
+    triangles: Triangles, first: np.ndarray, last: np.ndarray, view: View, samples: int, start: int, seen: Seen
+) -> int:
     """Sets up the triangles of the ranges first[i] to last[i] (excluded), from entry `start` of `seen` on.
 
-    Leaves out what is behind the camera, outside the picture or seen from the back. Returns the end entry.
+    samples: a side of the square of samples in each pixel. Leaves out what is behind the camera, outside the
+    picture, seen from the back or between the samples. Returns the end entry.
     """
     rows, position, vertices = view.rows, view.position, triangles.vertices
     px, py, pz = np.empty(3), np.empty(3), np.empty(3)
@@ -84,9 +87,12 @@ def set_up(triangles: Triangles, first: np.ndarray, last: np.ndarray, view: View
             x0, x1, y0, y1 = bounds(px, py, pz, inside)
             if x1 < 0 or y1 < 0 or x0 > view.width or y0 > view.height:
                 continue
+            left, right = max(0.0, ceil(x0 * samples - 0.5)), min(view.width * samples - 1.0, floor(x1 * samples - 0.5))
+            top, bottom = max(0.0, ceil(y0 * samples - 0.5)), min(view.height * samples - 1.0, floor(y1 * samples - 0.5))
+            if left > right or top > bottom:
+                continue
             box = seen.box[entry]
-            box[0], box[1] = max(0, int(floor(x0))), min(view.width - 1, int(floor(x1)))
-            box[2], box[3] = max(0, int(floor(y0))), min(view.height - 1, int(floor(y1)))
+            box[0], box[1], box[2], box[3] = int(left), int(right), int(top), int(bottom)
             edges, scale = seen.edges[entry], 1.0 / determinant
             edges[0], edges[1], edges[2] = a * scale, b * scale, c * scale
             edges[3] = (py[2] * pz[0] - py[0] * pz[2]) * scale
@@ -154,45 +160,55 @@ def span(edges: np.ndarray, y: float, step: float, low: float, high: float) -> t
 
 @njit(**JIT)
 def rasterise(
-    triangles: Triangles, seen: Seen, count: int, texels: np.ndarray, offsets: np.ndarray, samples: int,
+    triangles: Triangles, seen: Seen, runs: np.ndarray, texels: np.ndarray, offsets: np.ndarray, samples: int,
     nearest: np.ndarray, depth: np.ndarray, row0: int, row1: int,
 ) -> None:  # fmt: skip
     """Fills rows row0 to row1 of nearest (rows, columns) int32 with entries of `seen`, or NOTHING.
 
+    runs (n, 2): first entry in use and the one after the last, of each run.
     samples: a side of the square of samples in each pixel. depth holds 1 / z of what was seen, lifted.
     """
     step = 1.0 / samples
     nearest[row0:row1] = NOTHING
     depth[row0:row1] = 0.0
-    for entry in range(count):
-        box, edges, t = seen.box[entry], seen.edges[entry], seen.triangle[entry]
-        top, bottom = max(row0, box[2] * samples), min(row1 - 1, box[3] * samples + samples - 1)
-        if top > bottom:
-            continue
-        za, zb, zc = edges[0] + edges[3] + edges[6], edges[1] + edges[4] + edges[7], edges[2] + edges[5] + edges[8]
-        lift, cut, uv = triangles.lift[t], triangles.flags[t] & CUTOUT, triangles.attributes[t]
-        texture, level = triangles.texture[t], seen.level[entry]
-        left, right = float(box[0] * samples), float(box[1] * samples + samples - 1)
-        for row in range(top, bottom + 1):
-            y = (row + 0.5) * step
-            low, high = span(edges, y, step, left, right)
-            begin = int(low) + (int(low) < low)
-            base = zb * y + zc
-            for column in range(begin, int(high) + 1 if high >= 0.0 else 0):
-                x = (column + 0.5) * step
-                closeness = za * x + base
-                if closeness <= 0.0 or closeness > 1.0 / NEAR or closeness * lift <= depth[row, column]:
+    for run in range(len(runs)):
+        for entry in range(runs[run, 0], runs[run, 1]):
+            top, bottom = max(row0, seen.box[entry, 2]), min(row1 - 1, seen.box[entry, 3])
+            if top <= bottom:
+                rasterise_one(triangles, seen, entry, texels, offsets, step, nearest, depth, top, bottom)
+
+
+@njit(**LEAF)
+def rasterise_one(
+    triangles: Triangles, seen: Seen, entry: int, texels: np.ndarray, offsets: np.ndarray, step: float,
+    nearest: np.ndarray, depth: np.ndarray, top: int, bottom: int,
+) -> None:  # fmt: skip
+    """Fills rows top to bottom (included) with one entry of `seen`, where it is the nearest; step: of samples, pixels."""
+    edges, t = seen.edges[entry], seen.triangle[entry]
+    za, zb, zc = edges[0] + edges[3] + edges[6], edges[1] + edges[4] + edges[7], edges[2] + edges[5] + edges[8]
+    lift, cut, uv = triangles.lift[t], triangles.flags[t] & CUTOUT, triangles.attributes[t]
+    texture, level = triangles.texture[t], seen.level[entry]
+    left, right = float(seen.box[entry, 0]), float(seen.box[entry, 1])
+    for row in range(top, bottom + 1):
+        y = (row + 0.5) * step
+        low, high = span(edges, y, step, left, right)
+        begin = int(low) + (int(low) < low)
+        base = zb * y + zc
+        for column in range(begin, int(high) + 1 if high >= 0.0 else 0):
+            x = (column + 0.5) * step
+            closeness = za * x + base
+            if closeness <= 0.0 or closeness > 1.0 / NEAR or closeness * lift <= depth[row, column]:
+                continue
+            if cut:
+                z = 1.0 / closeness
+                b0 = (edges[0] * x + edges[1] * y + edges[2]) * z
+                b1 = (edges[3] * x + edges[4] * y + edges[5]) * z
+                b2 = 1.0 - b0 - b1
+                u, v = b0 * uv[0] + b1 * uv[2] + b2 * uv[4], b0 * uv[1] + b1 * uv[3] + b2 * uv[5]
+                if not opaque(texels, offsets, texture, level, u, v):
                     continue
-                if cut:
-                    z = 1.0 / closeness
-                    b0 = (edges[0] * x + edges[1] * y + edges[2]) * z
-                    b1 = (edges[3] * x + edges[4] * y + edges[5]) * z
-                    b2 = 1.0 - b0 - b1
-                    u, v = b0 * uv[0] + b1 * uv[2] + b2 * uv[4], b0 * uv[1] + b1 * uv[3] + b2 * uv[5]
-                    if not opaque(texels, offsets, texture, level, u, v):
-                        continue
-                depth[row, column] = closeness * lift
-                nearest[row, column] = entry
+            depth[row, column] = closeness * lift
+            nearest[row, column] = entry
 
 
 @njit(**JIT)

@@ -174,7 +174,7 @@ def lamplight(x: float, y: float, z: float, nx: float, ny: float, nz: float, lam
         facing = max((nx * dx + ny * dy + nz * dz) * near * 0.8 + 0.2, 0.0)
         cone = min(max(dz * near * 1.7 - 0.12, 0.0), 1.0)
         total += facing * cone / square
-    return total * 8.5
+    return total * 7.0
 
 
 @njit(**LEAF)
@@ -194,7 +194,7 @@ def headlight(
         facing = max(-(nx * dx + ny * dy + nz * dz) * near, 0.0) * 0.8 + 0.2 * max(-nx * headlights[k, 3]
                                                                              - ny * headlights[k, 4], 0.0)
         total += cone * cone * (facing + 0.06) / square
-    return total * 34.0
+    return total * 26.0
 
 
 @njit(**LEAF)

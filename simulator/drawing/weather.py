@@ -80,7 +80,7 @@ def light_of(weather: Weather, time: float) -> Light:
                           0, 1)),
         puddles=float(np.clip(weather.precipitation_deposits / 100, 0.0, 1.0)),
         night=1.0 - day,
-        exposure=float(mix(5.2, mix(0.62, 0.74, max(warm, 0.8 * overcast)), day)),
+        exposure=float(mix(4.3, mix(0.62, 0.74, max(warm, 0.8 * overcast)), day)),
         drift=float(time * (0.0004 + 0.00004 * weather.wind_intensity)),
         rain=rain,
         time=float(time),
