@@ -143,13 +143,14 @@ def dispatch(service: Service, connection: object, method: str, arguments: list[
             result = found.function(session, *arguments)
     except RefusedError as refusal:
         return encodings.failure(str(refusal), returns_value=found.returns_value)
-    except MALFORMED as error:
-        log.info("%s refused.", method, exc_info=True)
-        message = f"{method}: malformed arguments ({error})"
-        return encodings.failure(message, returns_value=found.returns_value)
     except Exception as error:
-        log.exception("%s failed.", method)
-        return encodings.failure(f"{method} failed: {error}", returns_value=found.returns_value)
+        if arguments and isinstance(error, MALFORMED):
+            log.info("%s refused.", method, exc_info=True)
+            message = f"{method}: malformed arguments ({error})"
+        else:
+            log.exception("%s failed.", method)
+            message = f"{method} failed: {error}"
+        return encodings.failure(message, returns_value=found.returns_value)
     if found.bare:
         return result
     return encodings.success(result) if found.returns_value else encodings.success_without_value()

@@ -17,7 +17,7 @@ from simulator.streams import StreamServer
 from simulator.town import MakeRenderer, build_town
 from simulator.world import ASYNCHRONOUS_PERIOD, World
 
-SHORTEST_PAUSE = 0.002  # seconds for which the world is left to the clients between two ticks
+SHORTEST_PAUSE = 0.01  # seconds for which the world is left to the clients between two ticks
 
 log = logging.getLogger(__name__)
 
