@@ -14,10 +14,33 @@ import numpy as np
 from simulator.drawing import textures
 
 (
-    NONE, ROAD, SIDEWALK, BUILDING, WALL, FENCE, POLE, TRAFFIC_LIGHT, TRAFFIC_SIGN, VEGETATION, TERRAIN, SKY,
-    PEDESTRIAN, RIDER, CAR, TRUCK, BUS, TRAIN, MOTORCYCLE, BICYCLE, STATIC, DYNAMIC, OTHER, WATER, ROAD_LINE,
+    NONE,
+    ROAD,
+    SIDEWALK,
+    BUILDING,
+    WALL,
+    FENCE,
+    POLE,
+    TRAFFIC_LIGHT,
+    TRAFFIC_SIGN,
+    VEGETATION,
+    TERRAIN,
+    SKY,
+    PEDESTRIAN,
+    RIDER,
+    CAR,
+    TRUCK,
+    BUS,
+    TRAIN,
+    MOTORCYCLE,
+    BICYCLE,
+    STATIC,
+    DYNAMIC,
+    OTHER,
+    WATER,
+    ROAD_LINE,
     GROUND,
-) = range(26)  # fmt: skip
+) = range(26)
 
 TWO_SIDED = 1  # seen from both sides
 CUTOUT = 2  # the texture's alpha is an outline
@@ -29,7 +52,9 @@ PAVED = 64  # lies flat: gets wet, has puddles, is darkened under cars
 PAINT = 128  # takes the colour of the thing that it is part of
 HILL = 256  # far away: fades into the haze like things at the horizon
 
-UNIT = np.array([(1, 1), (0, 1), (0, 0), (1, 0)], np.float32)  # upright quad: corners run leftwards to the viewer
+UNIT = np.array(
+    [(1, 1), (0, 1), (0, 0), (1, 0)], np.float32
+)  # upright quad: corners run leftwards to the viewer
 
 HALVES = [0, 1, 2, 0, 2, 3]  # a quad's corners as two triangles
 
@@ -134,7 +159,10 @@ class Mesh:
         out.vertices[:] = corners.reshape(-1, 9)
         out.attributes[:, 6:15] = np.tile(plane, 3)
         looks = [part.look for part in self.parts]
-        numbers = [(*k.colour, k.gloss, k.glow, textures.INDEX[k.texture], k.flags, k.label, k.lamp, k.lift) for k in looks]
+        numbers = [
+            (*k.colour, k.gloss, k.glow, textures.INDEX[k.texture], k.flags, k.label, k.lamp, k.lift)
+            for k in looks
+        ]
         table = np.repeat(np.array(numbers), counts, axis=0)
         out.attributes[:, 15:] = table[:, :5]
         for k, field in enumerate((out.texture, out.flags, out.label, out.lamp, out.lift), start=5):
@@ -151,17 +179,25 @@ class Mesh:
         return out
 
     def triangles(
-        self, corners: np.ndarray, look: Look, uv: np.ndarray = UNIT[:3], normals: np.ndarray | None = None,
+        self,
+        corners: np.ndarray,
+        look: Look,
+        uv: np.ndarray = UNIT[:3],
+        normals: np.ndarray | None = None,
         colours: np.ndarray | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Triangles (n, 3, 3); uv (n, 3, 2) or (3, 2); normals (n, 3, 3), those of the planes if None;
         colours (n, 3) in place of the look's."""
         self.parts.append(Part(np.asarray(corners, np.float32).reshape(-1, 3, 3), look, uv, normals, colours))
 
     def quads(
-        self, corners: np.ndarray, look: Look, uv: np.ndarray = UNIT, normals: np.ndarray | None = None,
+        self,
+        corners: np.ndarray,
+        look: Look,
+        uv: np.ndarray = UNIT,
+        normals: np.ndarray | None = None,
         colours: np.ndarray | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Quads (n, 4, 3), each corner after the other; uv (n, 4, 2) or (4, 2); normals (n, 4, 3); colours (n, 3)."""
         corners = np.asarray(corners, np.float32).reshape(-1, 4, 3)
         uv = np.asarray(uv, np.float32)
@@ -200,13 +236,20 @@ class Mesh:
         self.quads(corner(points), look, corner(uv), corner(normals))
 
     def box(
-        self, low: tuple[float, float, float], high: tuple[float, float, float], look: Look, scale: float = 1.0,
-        top: Look | None = None, bottom: bool = False,
-    ) -> None:  # fmt: skip
+        self,
+        low: tuple[float, float, float],
+        high: tuple[float, float, float],
+        look: Look,
+        scale: float = 1.0,
+        top: Look | None = None,
+        bottom: bool = False,
+    ) -> None:
         """An upright box between two corners. scale: texture repeats a metre. top: another look for the lid."""
         (x0, y0, z0), (x1, y1, z1) = low, high
         ring = [(x0, y0), (x1, y0), (x1, y1), (x0, y1)]
-        sides = [[(*a, z0), (*b, z0), (*b, z1), (*a, z1)] for a, b in zip(ring, ring[1:] + ring[:1], strict=True)]
+        sides = [
+            [(*a, z0), (*b, z0), (*b, z1), (*a, z1)] for a, b in zip(ring, ring[1:] + ring[:1], strict=True)
+        ]
         spans = np.array([x1 - x0, y1 - y0, x1 - x0, y1 - y0])
         uv = UNIT[None] * np.stack([spans, np.full(4, z1 - z0)], axis=1)[:, None] * scale
         self.quads(sides, look, uv)
@@ -216,9 +259,16 @@ class Mesh:
             self.quads([[(*p, z0) for p in ring[::-1]]], look, flat[::-1])
 
     def tube(
-        self, start: Iterable[float], end: Iterable[float], radius: float, end_radius: float | None = None,
-        look: Look | None = None, sides: int = 8, caps: bool = True, repeat: tuple[float, float] = (1.0, 1.0),
-    ) -> None:  # fmt: skip
+        self,
+        start: Iterable[float],
+        end: Iterable[float],
+        radius: float,
+        end_radius: float | None = None,
+        look: Look | None = None,
+        sides: int = 8,
+        caps: bool = True,
+        repeat: tuple[float, float] = (1.0, 1.0),
+    ) -> None:
         """A round bar. repeat: texture repeats around it, and a metre along it."""
         start, end = np.asarray(start, float), np.asarray(end, float)
         end_radius = radius if end_radius is None else end_radius
@@ -243,7 +293,12 @@ class Mesh:
             self.tube(a, b, radius, radius, look, sides)
 
     def ball(
-        self, centre: Iterable[float], radii: float | Iterable[float], look: Look, sides: int = 8, rings: int = 6
+        self,
+        centre: Iterable[float],
+        radii: float | Iterable[float],
+        look: Look,
+        sides: int = 8,
+        rings: int = 6,
     ) -> None:
         """An ellipsoid."""
         sides, rings = self.segments(sides, 4), self.segments(rings, 3)
@@ -251,14 +306,20 @@ class Mesh:
         angle, height = np.linspace(0, 2 * np.pi, sides + 1), np.linspace(-np.pi / 2, np.pi / 2, rings + 1)
         flat = np.cos(height)[:, None]
         unit = np.stack(
-            [flat * np.cos(angle), flat * np.sin(angle), np.repeat(np.sin(height)[:, None], sides + 1, 1)], axis=-1
+            [flat * np.cos(angle), flat * np.sin(angle), np.repeat(np.sin(height)[:, None], sides + 1, 1)],
+            axis=-1,
         )
         normals = unit / radii
         normals /= np.linalg.norm(normals, axis=-1, keepdims=True)
         self.grid(np.asarray(centre, float) + unit * radii, look, normals=normals)
 
     def strip(
-        self, left: np.ndarray, right: np.ndarray, look: Look, scale: float = 1.0, along: np.ndarray | None = None
+        self,
+        left: np.ndarray,
+        right: np.ndarray,
+        look: Look,
+        scale: float = 1.0,
+        along: np.ndarray | None = None,
     ) -> None:
         """A band between two lines (n, 3); the front is up if `right` lies clockwise of `left` seen from above.
 
@@ -269,9 +330,10 @@ class Mesh:
             middle = (left + right) / 2
             along = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(middle, axis=0), axis=1))])
         width = np.linalg.norm(right - left, axis=1)
-        uv = np.stack(
-            [np.stack([np.zeros_like(width), along], -1), np.stack([width, along], -1)], axis=1
-        ) * scale
+        uv = (
+            np.stack([np.stack([np.zeros_like(width), along], -1), np.stack([width, along], -1)], axis=1)
+            * scale
+        )
         corners = np.stack([left[:-1], left[1:], right[1:], right[:-1]], axis=1)
         flat = np.stack([uv[:-1, 0], uv[1:, 0], uv[1:, 1], uv[:-1, 1]], axis=1)
         up = np.cross(corners[:, 1] - corners[:, 0], corners[:, 3] - corners[:, 0])[:, 2]

@@ -11,11 +11,28 @@ from simulator.drawing.mesh import PEDESTRIAN, Look, Mesh, Triangles
 
 Colour = tuple[float, float, float]
 Point = tuple[float, float, float]
-SKINS: tuple[Colour, ...] = ((0.62, 0.40, 0.29), (0.38, 0.22, 0.14), (0.70, 0.48, 0.37), (0.16, 0.085, 0.055), (0.52, 0.33, 0.21))
-HAIRS: tuple[Colour, ...] = ((0.03, 0.02, 0.016), (0.12, 0.065, 0.03), (0.38, 0.24, 0.09), (0.42, 0.42, 0.42), (0.22, 0.07, 0.03))
+SKINS: tuple[Colour, ...] = (
+    (0.62, 0.40, 0.29),
+    (0.38, 0.22, 0.14),
+    (0.70, 0.48, 0.37),
+    (0.16, 0.085, 0.055),
+    (0.52, 0.33, 0.21),
+)
+HAIRS: tuple[Colour, ...] = (
+    (0.03, 0.02, 0.016),
+    (0.12, 0.065, 0.03),
+    (0.38, 0.24, 0.09),
+    (0.42, 0.42, 0.42),
+    (0.22, 0.07, 0.03),
+)
 TROUSERS: tuple[Colour, ...] = (
-    (0.035, 0.05, 0.11), (0.02, 0.02, 0.022), (0.20, 0.16, 0.10), (0.09, 0.10, 0.11), (0.05, 0.075, 0.05), (0.16, 0.21, 0.30)
-)  # fmt: skip
+    (0.035, 0.05, 0.11),
+    (0.02, 0.02, 0.022),
+    (0.20, 0.16, 0.10),
+    (0.09, 0.10, 0.11),
+    (0.05, 0.075, 0.05),
+    (0.16, 0.21, 0.30),
+)
 SHOES = (0.025, 0.022, 0.02)
 DESIGN_HEIGHT = 1.76  # metres of the figure that the numbers below describe
 
@@ -60,7 +77,9 @@ def linear(colour: tuple[int, int, int]) -> Colour:
     return r, g, b
 
 
-def rings(mesh: Mesh, sections: list[tuple[float, float, float, float, float]], look: Look, sides: int = 10) -> None:
+def rings(
+    mesh: Mesh, sections: list[tuple[float, float, float, float, float]], look: Look, sides: int = 10
+) -> None:
     """A skin over ellipses, from bottom to top: each x and y of its middle, z, half depth (x), half width (y)."""
     count = mesh.segments(sides, 5)
     angle = np.linspace(0, 2 * np.pi, count + 1)
@@ -129,11 +148,31 @@ def torso(mesh: Mesh, person: Person, cloth: Look) -> None:
     g = person.girth
     belly = 0.02 * max(g - 1.1, 0) / 0.1
     trousers = Look(PEDESTRIAN, TROUSERS[person.trousers])
-    rings(mesh, [(0, 0, 0.78, 0.05, 0.07), (0, 0, 0.83, 0.092 * g, 0.140 * g), (0, 0, 0.93, 0.112 * g, 0.158 * g),
-                 (0, 0, 1.04, 0.104 * g, 0.142 * g)], trousers)  # fmt: skip
-    rings(mesh, [(0, 0, 0.965, 0.120 * g, 0.163 * g), (belly, 0, 1.08, 0.115 * g + belly, 0.150 * g),
-                 (0, 0, 1.22, 0.118 * g, 0.165 * g), (0, 0, 1.33, 0.118 * g, 0.180 * g), (-0.005, 0, 1.40, 0.104, 0.188),
-                 (-0.005, 0, 1.45, 0.082, 0.150), (-0.005, 0, 1.485, 0.062, 0.085), (0, 0, 1.505, 0.048, 0.055)], cloth, 12)  # fmt: skip
+    rings(
+        mesh,
+        [
+            (0, 0, 0.78, 0.05, 0.07),
+            (0, 0, 0.83, 0.092 * g, 0.140 * g),
+            (0, 0, 0.93, 0.112 * g, 0.158 * g),
+            (0, 0, 1.04, 0.104 * g, 0.142 * g),
+        ],
+        trousers,
+    )
+    rings(
+        mesh,
+        [
+            (0, 0, 0.965, 0.120 * g, 0.163 * g),
+            (belly, 0, 1.08, 0.115 * g + belly, 0.150 * g),
+            (0, 0, 1.22, 0.118 * g, 0.165 * g),
+            (0, 0, 1.33, 0.118 * g, 0.180 * g),
+            (-0.005, 0, 1.40, 0.104, 0.188),
+            (-0.005, 0, 1.45, 0.082, 0.150),
+            (-0.005, 0, 1.485, 0.062, 0.085),
+            (0, 0, 1.505, 0.048, 0.055),
+        ],
+        cloth,
+        12,
+    )
     if person.coat:
         z = 0.985 - person.coat
         rings(mesh, [(0, 0, z, 0.150 * g, 0.198 * g), (0, 0, 0.99, 0.124 * g, 0.170 * g)], cloth, 12)
@@ -162,8 +201,15 @@ def head(mesh: Mesh, person: Person, cloth: Look, at: Point) -> None:
         return
     mesh.ball((x - 0.024, y, z + 0.032), (0.098, 0.090, 0.108), hair, 10, 7)
     if person.hair == "long":
-        rings(mesh, [(x - 0.065, y, z - 0.24, 0.03, 0.075), (x - 0.06, y, z - 0.10, 0.058, 0.092),
-                     (x - 0.035, y, z + 0.03, 0.085, 0.092)], hair)  # fmt: skip
+        rings(
+            mesh,
+            [
+                (x - 0.065, y, z - 0.24, 0.03, 0.075),
+                (x - 0.06, y, z - 0.10, 0.058, 0.092),
+                (x - 0.035, y, z + 0.03, 0.085, 0.092),
+            ],
+            hair,
+        )
     if person.hair == "bun":
         mesh.ball((x - 0.12, y, z + 0.06), 0.05, hair, 7, 5)
 
@@ -172,26 +218,54 @@ def bag(mesh: Mesh, person: Person) -> None:
     """What a person carries."""
     if person.bag == "backpack":
         look = Look(PEDESTRIAN, (0.08, 0.10, 0.14) if person.hair_colour else (0.28, 0.10, 0.03))
-        rings(mesh, [(-0.175, 0, 1.02, 0.05, 0.10), (-0.185, 0, 1.06, 0.085, 0.145), (-0.175, 0, 1.32, 0.075, 0.135),
-                     (-0.16, 0, 1.42, 0.03, 0.09)], look)  # fmt: skip
+        rings(
+            mesh,
+            [
+                (-0.175, 0, 1.02, 0.05, 0.10),
+                (-0.185, 0, 1.06, 0.085, 0.145),
+                (-0.175, 0, 1.32, 0.075, 0.135),
+                (-0.16, 0, 1.42, 0.03, 0.09),
+            ],
+            look,
+        )
     if person.bag == "shoulder":
         look = Look(PEDESTRIAN, (0.14, 0.05, 0.03))
         mesh.box((-0.10, 0.215, 0.86), (0.14, 0.295, 1.06), look, bottom=True)
         mesh.path([(0.02, 0.25, 1.06), (0.0, 0.16, 1.46)], 0.012, look, 4)
     if person.bag == "case":
-        mesh.box((-0.14, -0.30, 0.52), (0.22, -0.215, 0.78), Look(PEDESTRIAN, (0.05, 0.03, 0.02)), bottom=True)
+        mesh.box(
+            (-0.14, -0.30, 0.52), (0.22, -0.215, 0.78), Look(PEDESTRIAN, (0.05, 0.03, 0.02)), bottom=True
+        )
 
 
-def rider(mesh: Mesh, label: int, hips: Point, hands: Point, pedal: Point, helmet: Colour, cloth: Colour, lean: float) -> None:
+def rider(
+    mesh: Mesh,
+    label: int,
+    hips: Point,
+    hands: Point,
+    pedal: Point,
+    helmet: Colour,
+    cloth: Colour,
+    lean: float,
+) -> None:
     """A person on two wheels. hands, pedal: on the right side (y > 0); lean: how far the chest is ahead of the hips."""
     skin, trousers = Look(label, SKINS[2]), Look(label, TROUSERS[1])
     jacket = Look(label, cloth)
     hx, _, hz = hips
     chest = np.array([hx + lean, 0.0, hz + np.sqrt(max(0.50**2 - lean**2, 0.05))])
-    rings(mesh, [(hx - 0.02, 0, hz - 0.10, 0.10, 0.14), (hx, 0, hz + 0.02, 0.135, 0.175),
-                 (hx + lean * 0.5, 0, (hz + chest[2]) / 2, 0.125, 0.165), (chest[0], 0, chest[2] - 0.05, 0.125, 0.195),
-                 (chest[0] + 0.03, 0, chest[2] + 0.04, 0.09, 0.15), (chest[0] + 0.05, 0, chest[2] + 0.08, 0.05, 0.06)],
-          jacket, 12)  # fmt: skip
+    rings(
+        mesh,
+        [
+            (hx - 0.02, 0, hz - 0.10, 0.10, 0.14),
+            (hx, 0, hz + 0.02, 0.135, 0.175),
+            (hx + lean * 0.5, 0, (hz + chest[2]) / 2, 0.125, 0.165),
+            (chest[0], 0, chest[2] - 0.05, 0.125, 0.195),
+            (chest[0] + 0.03, 0, chest[2] + 0.04, 0.09, 0.15),
+            (chest[0] + 0.05, 0, chest[2] + 0.08, 0.05, 0.06),
+        ],
+        jacket,
+        12,
+    )
     for side in (-1, 1):
         shoulder = chest + [0.02, 0.19 * side, 0.0]
         hand = np.array([hands[0], hands[1] * side, hands[2]])

@@ -8,7 +8,8 @@ from numba import njit
 
 from simulator.drawing.mesh import SKY
 from simulator.drawing.raster import JIT, NOTHING, Seen, View
-from simulator.drawing.shading import Scene, shade, sky
+from simulator.drawing.shading import Scene, ray, shade
+from simulator.drawing.sky import sky
 from simulator.drawing.weather import Light
 
 FAR = 1000.0  # metres at which CARLA's depth picture is white
@@ -17,9 +18,16 @@ BRIGHTEST = 12.0  # cap of a sample's radiance, so that one lamp does not swallo
 
 @njit(**JIT)
 def resolve(
-    nearest: np.ndarray, samples: int, seen: Seen, scene: Scene, view: View, light: Light, radiance: np.ndarray,
-    row0: int, row1: int,
-) -> None:  # fmt: skip
+    nearest: np.ndarray,
+    samples: int,
+    seen: Seen,
+    scene: Scene,
+    view: View,
+    light: Light,
+    radiance: np.ndarray,
+    row0: int,
+    row1: int,
+) -> None:
     """Fills rows of radiance (height, width, 3) float32: every triangle in a pixel is shaded once, in the
     middle of the samples that see it."""
     inside = np.empty(samples * samples, np.int32)
@@ -56,19 +64,25 @@ def resolve(
 @njit(**JIT)
 def sky_at(x: float, y: float, view: View, scene: Scene, light: Light) -> tuple:
     """Radiance of the sky behind a pixel position."""
-    rx, ry = (x - view.centre_x) / view.focal, (view.centre_y - y) / view.focal
-    dx = view.rows[0, 0] * rx + view.rows[1, 0] * ry + view.rows[2, 0]
-    dy = view.rows[0, 1] * rx + view.rows[1, 1] * ry + view.rows[2, 1]
-    dz = view.rows[0, 2] * rx + view.rows[1, 2] * ry + view.rows[2, 2]
+    dx, dy, dz = ray(x, y, view)
     scale = 1.0 / np.sqrt(dx * dx + dy * dy + dz * dz)
     return sky(dx * scale, dy * scale, dz * scale, light, scene.textures.clouds)
 
 
 @njit(**JIT)
 def identify(
-    nearest: np.ndarray, depth: np.ndarray, seen: Seen, label_of: np.ndarray, lift_of: np.ndarray,
-    object_of: np.ndarray, label: np.ndarray, distance: np.ndarray, thing: np.ndarray, row0: int, row1: int,
-) -> None:  # fmt: skip
+    nearest: np.ndarray,
+    depth: np.ndarray,
+    seen: Seen,
+    label_of: np.ndarray,
+    lift_of: np.ndarray,
+    object_of: np.ndarray,
+    label: np.ndarray,
+    distance: np.ndarray,
+    thing: np.ndarray,
+    row0: int,
+    row1: int,
+) -> None:
     """Fills rows of label uint8, distance float32 (metres along the view) and thing int32, (height, width).
 
     A pixel's label is the one that most of its 2 x 2 samples see, the nearer one on a tie; distance and thing
@@ -99,7 +113,13 @@ def identify(
 
 @njit(**JIT)
 def develop(
-    radiance: np.ndarray, bloom: np.ndarray, rain: np.ndarray, light: Light, out: np.ndarray, row0: int, row1: int
+    radiance: np.ndarray,
+    bloom: np.ndarray,
+    rain: np.ndarray,
+    light: Light,
+    out: np.ndarray,
+    row0: int,
+    row1: int,
 ) -> None:
     """Fills rows of out (height, width, 4) BGRA uint8 from radiance, with glare and falling rain on top.
 

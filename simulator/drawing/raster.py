@@ -18,7 +18,10 @@ from simulator.drawing.mesh import CUTOUT, NO_SHADOW, TWO_SIDED, Triangles
 NEAR = 0.12  # metres
 NOTHING = -1
 JIT = {"cache": True, "fastmath": True, "error_model": "numpy", "nogil": True}
-LEAF = {**JIT, "_nrt": False}  # for kernels that allocate nothing: without counting references they are faster
+LEAF = {
+    **JIT,
+    "_nrt": False,
+}  # for kernels that allocate nothing: without counting references they are faster
 TEXTURE_SIZE = 512
 LAST_LEVEL = 7
 
@@ -47,7 +50,13 @@ class Seen(NamedTuple):
 
 @njit(**JIT)
 def set_up(
-    triangles: Triangles, first: np.ndarray, last: np.ndarray, view: View, samples: int, start: int, seen: Seen
+    triangles: Triangles,
+    first: np.ndarray,
+    last: np.ndarray,
+    view: View,
+    samples: int,
+    start: int,
+    seen: Seen,
 ) -> int:
     """Sets up the triangles of the ranges first[i] to last[i] (excluded), from entry `start` of `seen` on.
 
@@ -87,8 +96,14 @@ def set_up(
             x0, x1, y0, y1 = bounds(px, py, pz, inside)
             if x1 < 0 or y1 < 0 or x0 > view.width or y0 > view.height:
                 continue
-            left, right = max(0.0, ceil(x0 * samples - 0.5)), min(view.width * samples - 1.0, floor(x1 * samples - 0.5))
-            top, bottom = max(0.0, ceil(y0 * samples - 0.5)), min(view.height * samples - 1.0, floor(y1 * samples - 0.5))
+            left, right = (
+                max(0.0, ceil(x0 * samples - 0.5)),
+                min(view.width * samples - 1.0, floor(x1 * samples - 0.5)),
+            )
+            top, bottom = (
+                max(0.0, ceil(y0 * samples - 0.5)),
+                min(view.height * samples - 1.0, floor(y1 * samples - 0.5)),
+            )
             if left > right or top > bottom:
                 continue
             box = seen.box[entry]
@@ -139,7 +154,7 @@ def outline_level(triangles: Triangles, t: int, wide: float, high: float) -> int
 def opaque(texels: np.ndarray, offsets: np.ndarray, texture: int, level: int, u: float, v: float) -> bool:
     """Whether a cut-out's texture covers (u, v)."""
     size = TEXTURE_SIZE >> level
-    x, y = int(floor(u * size)) & (size - 1), int(floor(v * size)) & (size - 1)
+    x, y = floor(u * size) & (size - 1), floor(v * size) & (size - 1)
     return texels[texture, offsets[level] + y * size + x, 3] >= 110
 
 
@@ -160,9 +175,17 @@ def span(edges: np.ndarray, y: float, step: float, low: float, high: float) -> t
 
 @njit(**JIT)
 def rasterise(
-    triangles: Triangles, seen: Seen, runs: np.ndarray, texels: np.ndarray, offsets: np.ndarray, samples: int,
-    nearest: np.ndarray, depth: np.ndarray, row0: int, row1: int,
-) -> None:  # fmt: skip
+    triangles: Triangles,
+    seen: Seen,
+    runs: np.ndarray,
+    texels: np.ndarray,
+    offsets: np.ndarray,
+    samples: int,
+    nearest: np.ndarray,
+    depth: np.ndarray,
+    row0: int,
+    row1: int,
+) -> None:
     """Fills rows row0 to row1 of nearest (rows, columns) int32 with entries of `seen`, or NOTHING.
 
     runs (n, 2): first entry in use and the one after the last, of each run.
@@ -180,12 +203,24 @@ def rasterise(
 
 @njit(**LEAF)
 def rasterise_one(
-    triangles: Triangles, seen: Seen, entry: int, texels: np.ndarray, offsets: np.ndarray, step: float,
-    nearest: np.ndarray, depth: np.ndarray, top: int, bottom: int,
-) -> None:  # fmt: skip
+    triangles: Triangles,
+    seen: Seen,
+    entry: int,
+    texels: np.ndarray,
+    offsets: np.ndarray,
+    step: float,
+    nearest: np.ndarray,
+    depth: np.ndarray,
+    top: int,
+    bottom: int,
+) -> None:
     """Fills rows top to bottom (included) with one entry of `seen`, where it is the nearest; step: of samples, pixels."""
     edges, t = seen.edges[entry], seen.triangle[entry]
-    za, zb, zc = edges[0] + edges[3] + edges[6], edges[1] + edges[4] + edges[7], edges[2] + edges[5] + edges[8]
+    za, zb, zc = (
+        edges[0] + edges[3] + edges[6],
+        edges[1] + edges[4] + edges[7],
+        edges[2] + edges[5] + edges[8],
+    )
     lift, cut, uv = triangles.lift[t], triangles.flags[t] & CUTOUT, triangles.attributes[t]
     texture, level = triangles.texture[t], seen.level[entry]
     left, right = float(seen.box[entry, 0]), float(seen.box[entry, 1])
@@ -213,9 +248,18 @@ def rasterise_one(
 
 @njit(**JIT)
 def cast_shadows(
-    triangles: Triangles, first: np.ndarray, last: np.ndarray, axes: np.ndarray, corner: np.ndarray, scale: float,
-    texels: np.ndarray, offsets: np.ndarray, distance: np.ndarray, row0: int, row1: int,
-) -> None:  # fmt: skip
+    triangles: Triangles,
+    first: np.ndarray,
+    last: np.ndarray,
+    axes: np.ndarray,
+    corner: np.ndarray,
+    scale: float,
+    texels: np.ndarray,
+    offsets: np.ndarray,
+    distance: np.ndarray,
+    row0: int,
+    row1: int,
+) -> None:
     """Lowers rows of distance (n, n) to how far along the light the first triangle is.
 
     axes (3, 3): right, up and direction of the light; corner (2,): first texel's place on the first two;
@@ -244,9 +288,16 @@ def cast_shadows(
 
 @njit(**JIT)
 def shadow_of(
-    triangles: Triangles, t: int, p: np.ndarray, scale: float, texels: np.ndarray, offsets: np.ndarray,
-    distance: np.ndarray, row0: int, row1: int,
-) -> None:  # fmt: skip
+    triangles: Triangles,
+    t: int,
+    p: np.ndarray,
+    scale: float,
+    texels: np.ndarray,
+    offsets: np.ndarray,
+    distance: np.ndarray,
+    row0: int,
+    row1: int,
+) -> None:
     """Scan-converts one triangle p (3, 3) of shadow-map coordinates into `distance`."""
     edges = np.empty(9)
     edges[3], edges[4] = (p[2, 1] - p[0, 1]) * scale, -(p[2, 0] - p[0, 0]) * scale

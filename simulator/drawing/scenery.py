@@ -10,8 +10,8 @@ import numpy as np
 
 from simulator.drawing import furniture, horizon, plots, street
 from simulator.drawing.furniture import LAMP_HEAD, LAMP_ON, STATES
+from simulator.drawing.lamplight import Lamps
 from simulator.drawing.mesh import POLE, Look, Mesh, Triangles, concatenate, turn_matrix
-from simulator.drawing.shading import Lamps
 from simulator.drawing.stage import Prop, Stage
 from simulator.drawing.street import KERB_HEIGHT
 from simulator.drawing.textures import Textures, paint_textures
@@ -61,8 +61,10 @@ def build_scenery(network: RoadNetwork, seed: int) -> Scenery:
         site.tree(x, y, scale=1.2)
     wires(site)
     parts = [ground.build(), *numbered(site.parts), *far]
-    props = [Prop(name, matrix, tint, object=FIRST_OBJECT + len(site.parts) + i)
-             for i, (name, matrix, tint) in enumerate(site.props)]  # fmt: skip
+    props = [
+        Prop(name, matrix, tint, object=FIRST_OBJECT + len(site.parts) + i)
+        for i, (name, matrix, tint) in enumerate(site.props)
+    ]
     props += [signal_prop(signal) for signal in network.signals.values()]
     stage = Stage(concatenate(parts), props)
     is_lamp = np.array([prop.model == "lamp" for prop in props])
@@ -88,7 +90,12 @@ def signal_prop(signal: Signal) -> Prop:
     else:
         name = f"sign {signal.kind}"
     matrix = turn_matrix(pose.x, pose.y, KERB_HEIGHT, pose.yaw)
-    return Prop(name, matrix, object=FIRST_OBJECT - signal.id, signal=signal.id if signal.kind == "traffic_light" else -1)
+    return Prop(
+        name,
+        matrix,
+        object=FIRST_OBJECT - signal.id,
+        signal=signal.id if signal.kind == "traffic_light" else -1,
+    )
 
 
 def place_lamps(props: list[Prop], land: street.Land) -> Lamps:
@@ -122,5 +129,3 @@ def wires(site: plots.Site) -> None:
                 mesh.tube(p, q, 0.012, None, wire, 3, caps=False)
     if mesh.parts:
         site.parts.append(mesh.build())
-
-

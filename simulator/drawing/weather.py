@@ -61,8 +61,10 @@ def light_of(weather: Weather, time: float) -> Light:
     elevation, azimuth = np.radians(sun_angle), np.radians(weather.sun_azimuth_angle)
     sun = (np.cos(elevation) * np.cos(azimuth), np.cos(elevation) * np.sin(azimuth), np.sin(elevation))
     haze, start = haze_of(weather, rain, dust)
-    ambient = (0.62 * sky["zenith"] + 0.42 * sky["horizon"]) * (1 + 0.45 * overcast * day)
-    ambient = mix(ambient, np.full(3, ambient.mean()) * [1.04, 1.0, 0.98], 0.45)  # streets bounce light of their own
+    ambient = (0.70 * sky["zenith"] + 0.48 * sky["horizon"]) * (1 + 0.45 * overcast * day)
+    ambient = mix(
+        ambient, np.full(3, ambient.mean()) * [1.04, 1.0, 0.98], 0.45
+    )  # streets bounce light of their own
     ambient = ambient + (1 - day) * np.array([0.010, 0.011, 0.014])
     return Light(
         sun=vector(sun),
@@ -75,16 +77,22 @@ def light_of(weather: Weather, time: float) -> Light:
         cover=float(np.clip(cloudiness, 0.0, 1.0)),
         haze=haze,
         haze_start=start,
-        wet=float(np.clip(max(weather.wetness / 100, 0.3 + weather.precipitation_deposits / 75, rain)
-                          if max(weather.wetness, weather.precipitation_deposits, weather.precipitation) > 0 else 0,
-                          0, 1)),
+        wet=float(
+            np.clip(
+                max(weather.wetness / 100, 0.3 + weather.precipitation_deposits / 75, rain)
+                if max(weather.wetness, weather.precipitation_deposits, weather.precipitation) > 0
+                else 0,
+                0,
+                1,
+            )
+        ),
         puddles=float(np.clip(weather.precipitation_deposits / 100, 0.0, 1.0)),
         night=1.0 - day,
         exposure=float(mix(4.3, mix(0.62, 0.74, max(warm, 0.8 * overcast)), day)),
         drift=float(time * (0.0004 + 0.00004 * weather.wind_intensity)),
         rain=rain,
         time=float(time),
-    )  # fmt: skip
+    )
 
 
 def sky_colours(day: float, warm: float, overcast: float, rain: float, dust: float) -> dict[str, np.ndarray]:
@@ -97,7 +105,11 @@ def sky_colours(day: float, warm: float, overcast: float, rain: float, dust: flo
     cloud = mix(cloud, grey * 1.05, overcast)
     sand = np.array([0.78, 0.52, 0.28])
     zenith, horizon, cloud = (mix(c, sand, 0.9 * dust) for c in (zenith, horizon, cloud))
-    dark = {"zenith": (0.0030, 0.0045, 0.0105), "horizon": (0.016, 0.015, 0.020), "cloud": (0.011, 0.010, 0.012)}
+    dark = {
+        "zenith": (0.0030, 0.0045, 0.0105),
+        "horizon": (0.016, 0.015, 0.020),
+        "cloud": (0.011, 0.010, 0.012),
+    }
     bright = {"zenith": zenith, "horizon": horizon, "cloud": cloud}
     return {name: mix(np.array(dark[name]), colour, day) for name, colour in bright.items()}
 

@@ -66,8 +66,13 @@ def test_edges_of_labels_lie_on_edges_of_the_picture(networks, towns):
         wanted = cameras(pose, "rgb", "semantic_segmentation")
         rgb, labels = towns["Millbrook"].render(wanted, bodies, NOON, {}, 0.0)
         grey, label = rgb[..., :3].astype(float).mean(axis=2), labels[..., 2]
-        gradient = np.maximum(np.abs(np.roll(grey, -1, 1) - np.roll(grey, 1, 1)), np.abs(np.roll(grey, -1, 0) - np.roll(grey, 1, 0)))
-        edge = (np.roll(label, -1, 1) != np.roll(label, 1, 1)) | (np.roll(label, -1, 0) != np.roll(label, 1, 0))
+        gradient = np.maximum(
+            np.abs(np.roll(grey, -1, 1) - np.roll(grey, 1, 1)),
+            np.abs(np.roll(grey, -1, 0) - np.roll(grey, 1, 0)),
+        )
+        edge = (np.roll(label, -1, 1) != np.roll(label, 1, 1)) | (
+            np.roll(label, -1, 0) != np.roll(label, 1, 0)
+        )
         inner = np.s_[4:-4, 4:-4]
         for dy in range(-2, 3):
             for dx in range(-2, 3):
@@ -128,7 +133,11 @@ def test_equal_calls_give_equal_bytes(networks):
 
 def test_cameras_are_answered_in_order_and_size(networks, towns):
     pose = street_view(networks["Eastfield"])
-    wanted = [Camera("rgb", pose, 64, 48, 90.0), Camera("depth", pose, 80, 48, 60.0), Camera("rgb", pose, 64, 48, 90.0)]
+    wanted = [
+        Camera("rgb", pose, 64, 48, 90.0),
+        Camera("depth", pose, 80, 48, 60.0),
+        Camera("rgb", pose, 64, 48, 90.0),
+    ]
     pictures = towns["Eastfield"].render(wanted, [], NOON, {}, 0.0)
     assert [p.shape for p in pictures] == [(48, 64, 4), (48, 80, 4), (48, 64, 4)]
     assert all(p.dtype == np.uint8 for p in pictures)
@@ -155,7 +164,10 @@ def test_weather_does_not_change_labels(networks, towns):
     pose = street_view(networks["Westgate"], 9)
     bodies = traffic(networks["Westgate"], 1)
     wanted = cameras(pose, "semantic_segmentation")
-    pictures = [towns["Westgate"].render(wanted, bodies, PRESETS[w], {}, 0.0)[0] for w in ("ClearNoon", "HardRainNight")]
+    pictures = [
+        towns["Westgate"].render(wanted, bodies, PRESETS[w], {}, 0.0)[0]
+        for w in ("ClearNoon", "HardRainNight")
+    ]
     assert np.array_equal(*pictures)
 
 
@@ -165,7 +177,10 @@ def test_a_traffic_light_shows_its_state(networks, towns):
     turn = np.radians(signal.transform.yaw)
     x, y = signal.transform.x + 5.0 * np.cos(turn), signal.transform.y + 5.0 * np.sin(turn)
     pose = Transform(x, y, 2.8, 0.0, signal.transform.yaw + 180.0)
-    wanted = [Camera("rgb", pose, WIDTH, HEIGHT, 40.0), Camera("semantic_segmentation", pose, WIDTH, HEIGHT, 40.0)]
+    wanted = [
+        Camera("rgb", pose, WIDTH, HEIGHT, 40.0),
+        Camera("semantic_segmentation", pose, WIDTH, HEIGHT, 40.0),
+    ]
     shown = {}
     for state in ("red", "green"):
         rgb, labels = towns["Eastfield"].render(wanted, [], NOON, {signal.id: state}, 0.0)
@@ -181,7 +196,9 @@ def test_lamps_of_a_vehicle_follow_its_light_bits(networks, towns):
     at = pose.location() + 7.0 * ahead / np.linalg.norm(ahead)
     reds = []
     for lights in (0, 8):
-        car = Body(5, "vehicle.tesla.model3", Transform(at[0], at[1], 0.0, 0.0, pose.yaw), (230, 230, 230), lights)
+        car = Body(
+            5, "vehicle.tesla.model3", Transform(at[0], at[1], 0.0, 0.0, pose.yaw), (230, 230, 230), lights
+        )
         (rgb,) = towns["Eastfield"].render(cameras(pose, "rgb"), [car], PRESETS["CloudyNoon"], {}, 0.0)
         reds.append(((rgb[..., 2].astype(int) - rgb[..., 1]) > 90).sum())
     assert reds[1] > reds[0] + 5
@@ -216,7 +233,12 @@ def test_bodies_fill_their_bounding_boxes(type_id):
 
 def test_coarser_levels_have_fewer_triangles():
     library = Library()
-    for name in ("vehicle vehicle.tesla.model3 parked", "tree maple 0", "walker walker.pedestrian.0001 3", "lights 4"):
+    for name in (
+        "vehicle vehicle.tesla.model3 parked",
+        "tree maple 0",
+        "walker walker.pedestrian.0001 3",
+        "lights 4",
+    ):
         model = library.model(name)
         counts = model.last - model.first
         assert (np.diff(counts) <= 0).all()
