@@ -113,7 +113,7 @@ def loft(
 
 
 def _cap(ring: np.ndarray, ahead: float) -> np.ndarray:
-    """The rows (3, columns, 3) that close an end whose last cross-section is `ring`; ahead: 1 nose, -1 tail."""
+    """The rows (3, columns, 3) that close an end after the cross-section `ring`; ahead: 1 nose, -1 tail."""
     middle = np.array([ring[0, 0], 0.0, ring[0, 2]])  # at the foot, so that no gap is left between the sills
     rows = [middle + (ring - middle) * [1, scale, scale] for scale in CAP_SCALES]
     for row, depth in zip(rows, CAP_DEPTHS, strict=True):
@@ -136,7 +136,7 @@ def greenhouse(
     half: half width at the belt line, at height `belt`; taper: share by which it narrows up to the roof.
     pillars: x of the painted posts between the side windows.
     """
-    (x0, z0), (x1, z1), (x2, z2), (x3, z3) = profile
+    x0, x1, x2, x3 = profile[:, 0]
     if mesh.detail < 0.2:
         pillars = ()
     posts = [x + d for x in pillars for d in (0.05, -0.05)]

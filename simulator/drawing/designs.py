@@ -29,7 +29,9 @@ Colour = tuple[float, float, float]
 
 @dataclass(frozen=True)
 class Design:
-    """What one building looks like. bays: along the street, and deep. roof: "flat", "gable", "hip" or "mansard".
+    """What one building looks like.
+
+    bays: along the street, and deep. roof: "flat", "gable", "hip" or "mansard".
     ground: "shops", "flats" (like the storeys above) or "plinth". extras: some of "bays", "balconies",
     "awnings", "dormers", "chimneys"."""
 

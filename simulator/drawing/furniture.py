@@ -75,7 +75,7 @@ def signal_head(mesh: Mesh, at: tuple[float, float, float]) -> None:
             [np.zeros_like(hood), y + 0.135 * np.cos(hood), z + rise + 0.135 * np.sin(hood)], axis=1
         )
         mesh.grid(
-            np.stack([arc + [front + 0.17, 0, 0], arc + [front, 0, 0]]), case.but(flags=TWO_SIDED | NO_SHADOW)
+            arc + np.array([[[front + 0.17, 0, 0]], [[front, 0, 0]]]), case.but(flags=TWO_SIDED | NO_SHADOW)
         )
 
 
@@ -89,7 +89,7 @@ def disc(mesh: Mesh, at: tuple[float, float, float], radius: float, look: Look) 
 
 
 def traffic_light(detail: float, reach: float) -> Triangles:
-    """A pole with a head that looks along x, and one on a mast arm `reach` metres long, to the right of the look."""
+    """A pole with a head that looks along x, and one on a mast arm that reaches `reach` metres along y."""
     mesh = Mesh(detail)
     high = 6.0 if reach else 3.4
     mesh.tube((0, 0, 0), (0, 0, 0.5), 0.13, 0.12, STEEL, 8)
@@ -229,7 +229,7 @@ def bus_shelter(detail: float) -> Triangles:
     mesh.quads(
         [[(0.4, 2.005, 0.4), (-0.5, 2.005, 0.4), (-0.5, 2.005, 2.05), (0.4, 2.005, 2.05)]],
         poster,
-        face + [0.5, 0],
+        face + np.array([0.5, 0]),
     )
     mesh.box((-0.55, -1.7, 0.44), (-0.2, 0.9, 0.49), PLANK, bottom=True)
     return mesh.build()

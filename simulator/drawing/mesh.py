@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -64,7 +65,7 @@ class Look:
     """How a surface looks and what it is.
 
     texture: a name in `textures.NAMES`. colour: linear RGB factor on it. label: CARLA id. gloss: 0 to 1.
-    glow: light it gives off, as a multiple of its colour. lamp: light bits that turn the glow on; 0: always on.
+    glow: light it gives off, as a multiple of its colour. lamp: light bits that turn that on; 0: always on.
     lift: depth factor above 1 by which it wins over what lies in the same plane.
     """
 
@@ -198,7 +199,7 @@ class Mesh:
         normals: np.ndarray | None = None,
         colours: np.ndarray | None = None,
     ) -> None:
-        """Quads (n, 4, 3), each corner after the other; uv (n, 4, 2) or (4, 2); normals (n, 4, 3); colours (n, 3)."""
+        """Quads (n, 4, 3), corner after corner; uv (n, 4, 2) or (4, 2); normals (n, 4, 3); colours (n, 3)."""
         corners = np.asarray(corners, np.float32).reshape(-1, 4, 3)
         uv = np.asarray(uv, np.float32)
         if uv.ndim == 2:
@@ -244,7 +245,7 @@ class Mesh:
         top: Look | None = None,
         bottom: bool = False,
     ) -> None:
-        """An upright box between two corners. scale: texture repeats a metre. top: another look for the lid."""
+        """An upright box between two corners. scale: texture repeats a metre. top: a look for the lid."""
         (x0, y0, z0), (x1, y1, z1) = low, high
         ring = [(x0, y0), (x1, y0), (x1, y1), (x0, y1)]
         sides = [
@@ -289,7 +290,7 @@ class Mesh:
     def path(self, points: Iterable[Iterable[float]], radius: float, look: Look, sides: int = 6) -> None:
         """Round bars through points."""
         points = [np.asarray(p, float) for p in points]
-        for a, b in zip(points, points[1:], strict=False):
+        for a, b in pairwise(points):
             self.tube(a, b, radius, radius, look, sides)
 
     def ball(
@@ -321,7 +322,7 @@ class Mesh:
         scale: float = 1.0,
         along: np.ndarray | None = None,
     ) -> None:
-        """A band between two lines (n, 3); the front is up if `right` lies clockwise of `left` seen from above.
+        """A band between two lines (n, 3); its front is up.
 
         Texture: u across, in metres times scale; v along.
         """
@@ -351,7 +352,7 @@ def perpendicular(axis: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def sheet_normals(points: np.ndarray) -> np.ndarray:
-    """Unit normals (rows, columns, 3) of a sheet of points; closed along columns if its first and last agree."""
+    """Unit normals (rows, columns, 3) of a sheet; it is closed if its first and last columns agree."""
     closed = np.allclose(points[:, 0], points[:, -1])
     padded = np.concatenate([points[:, -2:-1], points, points[:, 1:2]], axis=1) if closed else points
     along = np.gradient(padded, axis=1)

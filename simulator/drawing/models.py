@@ -21,8 +21,8 @@ Builder = Callable[[float], Triangles]
 class Model:
     """Where a model's triangles are in the library, and how large it is.
 
-    first, last (LEVELS,): triangles of each level of detail, fine to coarse. centre (3,), radius: a ball round
-    it, metres. footprint: half length and half width on the ground, metres; what it shades from the sky.
+    first, last (LEVELS,): triangles of each level of detail, fine to coarse. centre (3,), radius: a ball
+    round it, metres. footprint: half length and half width on the ground, metres, for its shade.
     """
 
     first: np.ndarray

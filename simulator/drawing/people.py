@@ -80,7 +80,7 @@ def linear(colour: tuple[int, int, int]) -> Colour:
 def rings(
     mesh: Mesh, sections: list[tuple[float, float, float, float, float]], look: Look, sides: int = 10
 ) -> None:
-    """A skin over ellipses, from bottom to top: each x and y of its middle, z, half depth (x), half width (y)."""
+    """A skin over ellipses, from bottom to top: x, y, z of the middle, half depth (x), half width (y)."""
     count = mesh.segments(sides, 5)
     angle = np.linspace(0, 2 * np.pi, count + 1)
     table = np.array(sections)[:, :, None]
@@ -122,7 +122,7 @@ def leg(mesh: Mesh, person: Person, side: float, swing: float) -> None:
     mesh.tube(ankle, knee, 0.046, 0.064 * girth, cloth, 8)
     if mesh.detail > 0.4:
         mesh.ball(knee, 0.063 * girth, cloth, 7, 4)
-    toe = ankle + [0.075, 0, -0.035]
+    toe = ankle + np.array([0.075, 0, -0.035])
     mesh.ball(toe, (0.135, 0.048, 0.05), Look(PEDESTRIAN, SHOES), 8, 4)
 
 
@@ -140,7 +140,7 @@ def arm(mesh: Mesh, person: Person, side: float, swing: float, cloth: Look) -> N
     if mesh.detail > 0.4:
         mesh.ball(shoulder, 0.055 * girth, cloth, 7, 5)
         mesh.ball(elbow, 0.045 * girth, cloth if person.sleeves else skin, 6, 4)
-    mesh.ball(hand + [0.01, 0, -0.05], (0.036, 0.026, 0.062), skin, 6, 4)
+    mesh.ball(hand + np.array([0.01, 0, -0.05]), (0.036, 0.026, 0.062), skin, 6, 4)
 
 
 def torso(mesh: Mesh, person: Person, cloth: Look) -> None:
@@ -248,7 +248,7 @@ def rider(
     cloth: Colour,
     lean: float,
 ) -> None:
-    """A person on two wheels. hands, pedal: on the right side (y > 0); lean: how far the chest is ahead of the hips."""
+    """A person on two wheels. hands, pedal: on the right (y > 0). lean: of the chest, metres."""
     skin, trousers = Look(label, SKINS[2]), Look(label, TROUSERS[1])
     jacket = Look(label, cloth)
     hx, _, hz = hips
@@ -267,7 +267,7 @@ def rider(
         12,
     )
     for side in (-1, 1):
-        shoulder = chest + [0.02, 0.19 * side, 0.0]
+        shoulder = chest + np.array([0.02, 0.19 * side, 0.0])
         hand = np.array([hands[0], hands[1] * side, hands[2]])
         elbow = (shoulder + hand) / 2 + [0.0, 0.07 * side, -0.07]
         mesh.tube(elbow, shoulder, 0.045, 0.06, jacket, 7)
@@ -277,11 +277,11 @@ def rider(
         foot = np.array([pedal[0] + 0.10 * side, pedal[1] * side, pedal[2] + 0.10 * side])
         hip = np.array([hx, 0.10 * side, hz])
         middle = (hip + foot) / 2
-        knee = middle + [0.16 + 0.05 * side, 0.04 * side, 0.13 + 0.04 * side]
+        knee = middle + np.array([0.16 + 0.05 * side, 0.04 * side, 0.13 + 0.04 * side])
         mesh.tube(knee, hip, 0.068, 0.095, trousers, 8)
         mesh.tube(foot, knee, 0.045, 0.066, trousers, 8)
         mesh.ball(knee, 0.068, trousers, 7, 4)
-        mesh.ball(foot + [0.06, 0, -0.02], (0.13, 0.045, 0.045), Look(label, SHOES), 8, 4)
+        mesh.ball(foot + np.array([0.06, 0, -0.02]), (0.13, 0.045, 0.045), Look(label, SHOES), 8, 4)
     x, z = chest[0] + 0.08, chest[2] + 0.215
     mesh.tube((x - 0.03, 0, z - 0.15), (x, 0, z - 0.04), 0.05, 0.05, skin, 7)
     mesh.ball((x, 0, z), (0.096, 0.078, 0.115), skin, 10, 8)

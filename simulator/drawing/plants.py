@@ -14,7 +14,9 @@ LEAF_FLAGS = TWO_SIDED | CUTOUT | FOLIAGE | OPEN
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of tree. trunk: height at which the crown begins, and radius at the foot. crown: half width, height.
+    """A kind of tree.
+
+    trunk: height at which the crown begins, and radius at the foot. crown: half width, height.
     lobes: rounded parts of the crown. sprays: leaf pictures. tint: colour. conifer: a cone of needles."""
 
     trunk: tuple[float, float]

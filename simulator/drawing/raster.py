@@ -87,10 +87,11 @@ def set_up(
                     inside += 1
             if inside == 0:
                 continue
-            a = py[1] * pz[2] - py[2] * pz[1]
-            b = px[2] * pz[1] - px[1] * pz[2]
-            c = px[1] * py[2] - px[2] * py[1]
-            determinant = px[0] * a + py[0] * b + pz[0] * c
+            determinant = (
+                px[0] * (py[1] * pz[2] - py[2] * pz[1])
+                + py[0] * (px[2] * pz[1] - px[1] * pz[2])
+                + pz[0] * (px[1] * py[2] - px[2] * py[1])
+            )
             if determinant == 0.0 or (determinant * front < 0.0 and not triangles.flags[t] & TWO_SIDED):
                 continue
             x0, x1, y0, y1 = bounds(px, py, pz, inside)
@@ -108,18 +109,25 @@ def set_up(
                 continue
             box = seen.box[entry]
             box[0], box[1], box[2], box[3] = int(left), int(right), int(top), int(bottom)
-            edges, scale = seen.edges[entry], 1.0 / determinant
-            edges[0], edges[1], edges[2] = a * scale, b * scale, c * scale
-            edges[3] = (py[2] * pz[0] - py[0] * pz[2]) * scale
-            edges[4] = (px[0] * pz[2] - px[2] * pz[0]) * scale
-            edges[5] = (px[2] * py[0] - px[0] * py[2]) * scale
-            edges[6] = (py[0] * pz[1] - py[1] * pz[0]) * scale
-            edges[7] = (px[1] * pz[0] - px[0] * pz[1]) * scale
-            edges[8] = (px[0] * py[1] - px[1] * py[0]) * scale
+            fill_edges(seen.edges[entry], px, py, pz, 1.0 / determinant)
             seen.triangle[entry] = t
             seen.level[entry] = outline_level(triangles, t, x1 - x0, y1 - y0)
             entry += 1
     return entry
+
+
+@njit(inline="always", **JIT)
+def fill_edges(edges: np.ndarray, px: np.ndarray, py: np.ndarray, pz: np.ndarray, scale: float) -> None:
+    """The inverse (9,) of the matrix of a triangle's homogeneous corners; scale: one over its determinant."""
+    edges[0] = (py[1] * pz[2] - py[2] * pz[1]) * scale
+    edges[1] = (px[2] * pz[1] - px[1] * pz[2]) * scale
+    edges[2] = (px[1] * py[2] - px[2] * py[1]) * scale
+    edges[3] = (py[2] * pz[0] - py[0] * pz[2]) * scale
+    edges[4] = (px[0] * pz[2] - px[2] * pz[0]) * scale
+    edges[5] = (px[2] * py[0] - px[0] * py[2]) * scale
+    edges[6] = (py[0] * pz[1] - py[1] * pz[0]) * scale
+    edges[7] = (px[1] * pz[0] - px[0] * pz[1]) * scale
+    edges[8] = (px[0] * py[1] - px[1] * py[0]) * scale
 
 
 @njit(inline="always", **JIT)
@@ -214,7 +222,7 @@ def rasterise_one(
     top: int,
     bottom: int,
 ) -> None:
-    """Fills rows top to bottom (included) with one entry of `seen`, where it is the nearest; step: of samples, pixels."""
+    """Fills rows top to bottom (included) with one entry of `seen` where it is nearest; step: of samples."""
     edges, t = seen.edges[entry], seen.triangle[entry]
     za, zb, zc = (
         edges[0] + edges[3] + edges[6],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -184,7 +185,7 @@ class Renderer:
         return nearest, depth, seen
 
     def _set_up(self, ranges: Ranges, view: View, samples: int, seen: raster.Seen) -> np.ndarray:
-        """Sets up all triangles, the near half of them on one core and the far half on the other; their runs (2, 2)."""
+        """Sets up the near half of the triangles on one core, the far half on the other; returns the runs."""
         ends = np.cumsum(ranges.last - ranges.first)
         middle = int(np.searchsorted(ends, ends[-1] / 2)) if len(ends) else 0
         starts = (0, int(ends[middle - 1]) if middle else 0)
@@ -257,10 +258,7 @@ class Renderer:
     def _in_bands(self, rows: int, kernel: object, *arguments: object) -> None:
         """Runs a kernel that takes (first row, row after the last) at the end, on all cores."""
         edges = np.linspace(0, rows, BANDS + 1).astype(int)
-        jobs = [
-            self.pool.submit(kernel, *arguments, int(a), int(b))
-            for a, b in zip(edges, edges[1:], strict=False)
-        ]
+        jobs = [self.pool.submit(kernel, *arguments, int(a), int(b)) for a, b in pairwise(edges)]
         for job in jobs:
             job.result()
 
@@ -287,7 +285,7 @@ def view_of(camera: Camera) -> View:
 
 
 def mirror_view(view: View) -> View:
-    """What the plane z = 0 shows of the world, at half the size: the same pixel lies on the same ground point."""
+    """What the plane z = 0 mirrors, at half the size: the same pixel lies on the same point of the ground."""
     flip = np.array([1.0, 1.0, -1.0])
     width, height = (view.width + 1) // 2, (view.height + 1) // 2
     return View(

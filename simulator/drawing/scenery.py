@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -118,14 +119,14 @@ def wires(site: plots.Site) -> None:
     """Power lines that sag between neighbouring poles."""
     poles = [matrix for name, matrix, _ in site.props if name == "power"]
     mesh, wire = Mesh(), Look(POLE, (0.02, 0.02, 0.02))
-    for one, other in zip(poles, poles[1:], strict=False):
+    for one, other in pairwise(poles):
         if np.hypot(*(one[:2, 3] - other[:2, 3])) > 40:
             continue
         for y, z in ((-0.9, 7.85), (0.9, 7.85), (-0.45, 8.55), (0.45, 8.55)):
             a, b = (one @ [0, y, z, 1])[:3], (other @ [0, y, z, 1])[:3]
             share = np.linspace(0, 1, 7)[:, None]
             line = a + (b - a) * share - np.array([0, 0, 1.0]) * 3.0 * share * (1 - share)
-            for p, q in zip(line, line[1:], strict=False):
+            for p, q in pairwise(line):
                 mesh.tube(p, q, 0.012, None, wire, 3, caps=False)
     if mesh.parts:
         site.parts.append(mesh.build())

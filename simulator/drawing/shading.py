@@ -180,9 +180,10 @@ def ground_water(x: float, y: float, scene: Scene, light: Light) -> tuple:
 
 @njit(**LEAF)
 def wetted(
-    r: float, g: float, b: float, x: float, y: float, facing: float, tone: float, wet: float, puddle: float, scene: Scene
-) -> tuple:
-    """Colour of wet ground at a pixel position: what lies mirrored in it, by Schlick's share, over its own."""
+    r: float, g: float, b: float, x: float, y: float, facing: float, tone: float, wet: float, puddle: float,
+    scene: Scene,
+) -> tuple:  # fmt: skip
+    """Colour of wet ground at a pixel position: its own, and by Schlick's share what it mirrors."""
     grazing = 1.0 + min(facing, 0.0)
     square = grazing * grazing
     share = 0.03 + 0.97 * square * square * grazing
@@ -269,7 +270,6 @@ def ray(x: float, y: float, view: View) -> tuple:
         view.rows[0, 1] * rx + view.rows[1, 1] * ry + view.rows[2, 1],
         view.rows[0, 2] * rx + view.rows[1, 2] * ry + view.rows[2, 2],
     )
-
 
 
 @njit(**LEAF)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import NamedTuple
 
 import cv2
@@ -33,7 +34,7 @@ FAR = 1e9
 
 
 class Shade(NamedTuple):
-    """The shadow map, and the share of skylight on the ground (n, n) with its corner (2,) and texels a metre."""
+    """The shadow map, and the share of skylight on the ground (n, n): its corner (2,), texels a metre."""
 
     shadow: ShadowMap
     contact: np.ndarray
@@ -156,7 +157,7 @@ def cast(scenery: Scenery, shadow: ShadowMap, ranges: Ranges, pool: ThreadPoolEx
             int(a),
             int(b),
         )
-        for a, b in zip(edges, edges[1:], strict=False)
+        for a, b in pairwise(edges)
     ]
     for job in jobs:
         job.result()

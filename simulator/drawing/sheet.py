@@ -43,8 +43,8 @@ COLOURS = {  # of CARLA's CityScapesPalette, 0.9.14 and later; RGB
     24: (157, 234, 50),
     25: (81, 0, 81),
 }
-# cloudiness, precipitation, deposits, wind, sun azimuth, sun altitude, fog density, fog distance, falloff, wetness:
-# CARLA's presets of these names
+# CARLA's presets of these names: cloudiness, precipitation, deposits, wind, sun azimuth, sun altitude,
+# fog density, fog distance, fog falloff, wetness
 PRESETS: dict[str, Weather] = {
     "ClearNoon": Weather(5, 0, 0, 10, -1, 45, 2, 0.75, 0.1, 0),
     "CloudyNoon": Weather(60, 0, 0, 10, -1, 45, 3, 0.75, 0.1, 0),

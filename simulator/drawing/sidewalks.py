@@ -24,12 +24,12 @@ STREET_TREES = ("lime", "maple", "plane", "birch")
 
 
 def furnish_sidewalk(site: Site, road: Road, side: str, zones: tuple[np.ndarray, list[str]]) -> None:
-    """Trees in pits, lamps, bins, benches and so on along one sidewalk, clear of what the network puts there."""
+    """Trees in pits, lamps, bins, benches ... along one sidewalk, clear of what the network puts there."""
     rng, sign = site.rng, 1.0 if side == "right" else -1.0
     kerb, back = road.kerb(side), road.border(side)
     if abs(back - kerb) < 1.5:
         return
-    blocked = [s for s in obstacles(site, road)]
+    blocked = obstacles(site, road)
 
     def clear(s: float, room: float) -> bool:
         return 4.0 < s < road.length - 4.0 and all(abs(s - b) > room for b in blocked)

@@ -1,4 +1,4 @@
-"""The town as triangles in memory: what never moves, cut into squares, and room for what is placed per picture."""
+"""The town as triangles in memory: what never moves, in squares, and room for what a picture adds."""
 
 from __future__ import annotations
 

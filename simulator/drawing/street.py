@@ -107,7 +107,7 @@ def draw_polygon(mesh: Mesh, outline: np.ndarray, z: float, look: Look, scale: f
 
 
 def triangulate(outline: np.ndarray) -> np.ndarray:
-    """Indices (n - 2, 3) of triangles that fill a simple polygon (n, 2), each counter-clockwise by formula."""
+    """Indices (n - 2, 3) of triangles that fill a simple polygon (n, 2), each of positive area."""
     index = list(range(len(outline)))
     x, y = outline.T
     if np.sum(x * np.roll(y, -1) - np.roll(x, -1) * y) < 0:

@@ -81,7 +81,7 @@ def lane(rng: Generator) -> np.ndarray:
     grey += 0.022 * tracks - 0.045 * oil
     cracks = np.ones((SIZE, SIZE), np.float32)
     for _ in range(2):
-        steps = np.cumsum(rng.normal(0, 4, (30, 2)) + [0, 7], axis=0) + rng.integers(0, SIZE, 2)
+        steps = np.cumsum(rng.normal((0, 7), 4, (30, 2)), axis=0) + rng.integers(0, SIZE, 2)
         cv2.polylines(cracks, [steps.astype(np.int32)], False, 0.88, 1, cv2.LINE_AA)
     return rgba(grey * cracks, (1, 0.995, 0.98))
 

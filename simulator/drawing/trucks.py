@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from simulator.catalogue import CATALOGUE
@@ -140,7 +142,7 @@ def bus(type_id: str, detail: float = 1.0) -> Triangles:
     low, high = height * 0.42, height * 0.82
     count = max(4, round(half_length * 2 / 1.6))
     edges = np.linspace(rear + 0.5, front - 1.3, count + 1)
-    for x0, x1 in zip(edges, edges[1:], strict=False):
+    for x0, x1 in pairwise(edges):
         box_sides(mesh, (x0 + 0.05, x1 - 0.05), half, (low, high), finish.glass)
     box_sides(mesh, (rear + 0.45, front - 1.25), half, (low - 0.05, high + 0.05), finish.dark, 0.006)
     pale = Look(BUS, (0.78, 0.78, 0.76), gloss=0.5)

@@ -96,8 +96,7 @@ def motorcycle(type_id: str, ridden: bool, detail: float = 1.0) -> Triangles:
     radius = 0.24 if scooter else 0.31
     mesh = Mesh(detail)
     rear, front = -half + radius + 0.06, half - radius - 0.02
-    paint, dark = Look(MOTORCYCLE, flags=PAINT, gloss=0.7), Look(MOTORCYCLE, BLACK)
-    chrome = Look(MOTORCYCLE, CHROME, gloss=0.7)
+    dark, chrome = Look(MOTORCYCLE, BLACK), Look(MOTORCYCLE, CHROME, gloss=0.7)
     for x in (rear, front):
         spoked_wheel(mesh, x, radius, 0.06, MOTORCYCLE, 6)
     bars = (front - 0.32, 0.0, 1.02)
@@ -106,19 +105,49 @@ def motorcycle(type_id: str, ridden: bool, detail: float = 1.0) -> Triangles:
         mesh.tube((bars[0], 0, bars[2]), (bars[0] - 0.13, 0.34 * side, bars[2] + 0.02), 0.018, None, dark, 5)
         mesh.ball((bars[0] - 0.02, 0.30 * side, bars[2] + 0.14), (0.03, 0.06, 0.045), dark, 6, 4)
     if scooter:
-        mesh.ball((rear + 0.12, 0, 0.50), (0.46, 0.20, 0.24), paint, 12, 8)
-        mesh.box((rear + 0.35, -0.16, 0.24), (front - 0.2, 0.16, 0.30), paint, bottom=True)
-        mesh.ball((front - 0.22, 0, 0.62), (0.10, 0.24, 0.36), paint, 10, 8)
-        mesh.ball((front, 0, radius + 0.14), (0.27, 0.10, 0.14), paint, 10, 6)
+        scooter_body(mesh, rear, front, radius)
     else:
-        mesh.ball((0.02, 0, 0.50), (0.30, 0.16, 0.22), Look(MOTORCYCLE, (0.10, 0.10, 0.11), gloss=0.5), 10, 7)
-        mesh.ball((0.16, 0, 0.82), (0.32, 0.15, 0.14), paint, 12, 8)
-        mesh.ball((front - 0.24, 0, 0.80), (0.22, 0.17, 0.22), paint, 10, 7)
-        mesh.ball((front, 0, radius + 0.20), (0.26, 0.07, 0.12), paint, 10, 6)
-        mesh.ball((rear - 0.02, 0, 0.80), (0.24, 0.10, 0.09), paint, 10, 6)
-        mesh.tube((0.0, -0.17, 0.33), (rear - 0.20, -0.19, 0.42), 0.05, 0.06, chrome, 8)
-        mesh.tube((0.05, 0, 0.42), (rear, 0, radius), 0.05, None, dark, 6)
+        motorcycle_body(mesh, rear, front, radius)
     mesh.ball((rear + 0.26, 0, 0.84 if scooter else 0.86), (0.38, 0.14, 0.07), dark, 10, 5)
+    lamps_and_plate(mesh, rear, front)
+    if ridden:
+        rider(
+            mesh,
+            RIDER,
+            (rear + 0.30, 0, 0.95),
+            (bars[0] - 0.12, 0.33, bars[2] + 0.03),
+            (0.08, 0.19, 0.36),
+            (0.06, 0.06, 0.07) if "harley" in type_id else (0.55, 0.55, 0.52),
+            (0.03, 0.03, 0.035) if "harley" in type_id else (0.30, 0.05, 0.04),
+            0.12 if scooter else 0.22,
+        )
+    return mesh.build()
+
+
+def scooter_body(mesh: Mesh, rear: float, front: float, radius: float) -> None:
+    """A scooter's shell between its axles at x = rear and front."""
+    paint = Look(MOTORCYCLE, flags=PAINT, gloss=0.7)
+    mesh.ball((rear + 0.12, 0, 0.50), (0.46, 0.20, 0.24), paint, 12, 8)
+    mesh.box((rear + 0.35, -0.16, 0.24), (front - 0.2, 0.16, 0.30), paint, bottom=True)
+    mesh.ball((front - 0.22, 0, 0.62), (0.10, 0.24, 0.36), paint, 10, 8)
+    mesh.ball((front, 0, radius + 0.14), (0.27, 0.10, 0.14), paint, 10, 6)
+
+
+def motorcycle_body(mesh: Mesh, rear: float, front: float, radius: float) -> None:
+    """Engine, tank, fairing and exhaust between the axles at x = rear and front."""
+    paint, dark = Look(MOTORCYCLE, flags=PAINT, gloss=0.7), Look(MOTORCYCLE, BLACK)
+    chrome = Look(MOTORCYCLE, CHROME, gloss=0.7)
+    mesh.ball((0.02, 0, 0.50), (0.30, 0.16, 0.22), Look(MOTORCYCLE, (0.10, 0.10, 0.11), gloss=0.5), 10, 7)
+    mesh.ball((0.16, 0, 0.82), (0.32, 0.15, 0.14), paint, 12, 8)
+    mesh.ball((front - 0.24, 0, 0.80), (0.22, 0.17, 0.22), paint, 10, 7)
+    mesh.ball((front, 0, radius + 0.20), (0.26, 0.07, 0.12), paint, 10, 6)
+    mesh.ball((rear - 0.02, 0, 0.80), (0.24, 0.10, 0.09), paint, 10, 6)
+    mesh.tube((0.0, -0.17, 0.33), (rear - 0.20, -0.19, 0.42), 0.05, 0.06, chrome, 8)
+    mesh.tube((0.05, 0, 0.42), (rear, 0, radius), 0.05, None, dark, 6)
+
+
+def lamps_and_plate(mesh: Mesh, rear: float, front: float) -> None:
+    """Head lamp, tail lamp, brake light and number plate."""
     mesh.ball(
         (front - 0.07, 0, 0.86),
         (0.06, 0.10, 0.09),
@@ -141,15 +170,3 @@ def motorcycle(type_id: str, ridden: bool, detail: float = 1.0) -> Triangles:
         Look(MOTORCYCLE, (0.85, 0.85, 0.82), "plate"),
         np.array([(1, 0.25), (0, 0.25), (0, 0), (1, 0)]),
     )
-    if ridden:
-        rider(
-            mesh,
-            RIDER,
-            (rear + 0.30, 0, 0.95),
-            (bars[0] - 0.12, 0.33, bars[2] + 0.03),
-            (0.08, 0.19, 0.36),
-            (0.06, 0.06, 0.07) if "harley" in type_id else (0.55, 0.55, 0.52),
-            (0.03, 0.03, 0.035) if "harley" in type_id else (0.30, 0.05, 0.04),
-            0.12 if scooter else 0.22,
-        )
-    return mesh.build()

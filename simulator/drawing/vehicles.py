@@ -202,11 +202,10 @@ def coarse_lamps(mesh: Mesh, half_length: float, width: float, shape: CarShape, 
             ),
         ):
             for k, look in enumerate(looks):
-                corners = np.array(upright(x, half, high - 0.09 + 0.04 * k, high + 0.09)) + [
-                    np.sign(x) * 0.01 * k,
-                    y,
-                    0,
-                ]
+                corners = np.array(
+                    upright(x + np.sign(x) * 0.01 * k, half, high - 0.09 + 0.04 * k, high + 0.09)
+                )
+                corners[:, 1] += y
                 mesh.quads([corners], look)
 
 

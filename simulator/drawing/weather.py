@@ -14,11 +14,12 @@ Vector = tuple[float, float, float]
 class Light(NamedTuple):
     """The state of sky and light; colours are linear radiance.
 
-    sun: unit vector towards the sun (or moon). beam: its light on a surface that faces it. zenith, horizon:
-    the sky's colours. ambient: the sky's light on a surface that faces up. glow: halo round the sun.
-    cover: share of the sky under cloud. cloud: colour of clouds. haze: extinction per metre beyond haze_start.
-    wet: 0 dry to 1 soaked. puddles: share of the ground under water. night: 0 to 1. exposure: factor before the
-    tone curve. drift: how far the clouds have moved. rain: strength, 0 to 1. time: seconds.
+    sun: unit vector towards the sun (or moon). beam: its light on a surface that faces it.
+    zenith, horizon: the sky's colours. ambient: the sky's light on a surface that faces up.
+    cloud: colour of clouds; cover: share of the sky under them; drift: how far they have moved.
+    glow: halo round the sun. haze: extinction per metre, from haze_start metres on.
+    wet: 0 dry to 1 soaked. puddles: share of the ground under water. night: 0 to 1.
+    exposure: factor before the tone curve. rain: strength, 0 to 1. time: seconds.
     """
 
     sun: Vector
