@@ -1,5 +1,6 @@
 """The whole thing: `python -m simulator` with real pictures, seen by the real client."""
 
+import contextlib
 import queue
 import signal
 import socket
@@ -13,25 +14,37 @@ ROADS, SKY, PEDESTRIAN, CAR = 1, 11, 12, 14
 SIZE = {"image_size_x": 160, "image_size_y": 120, "fov": 90}
 
 
+@contextlib.contextmanager
+def running_simulator():
+    process = start("-m", "simulator", "--port", 0, "--map", "Millbrook")
+    try:
+        line = process.stdout.readline()
+        yield process, int(line.split(";")[0].rsplit(":", 1)[1])
+    finally:
+        process.kill()
+        process.wait()
+
+
+def connect(port):
+    """A new episode in synchronous mode."""
+    client = carla.Client("127.0.0.1", port)
+    client.set_timeout(60.0)
+    CLIENTS.append(client)
+    settings = carla.WorldSettings(synchronous_mode=True, fixed_delta_seconds=0.05)
+    client.get_world().apply_settings(settings)
+    return client.reload_world(reset_settings=False)
+
+
 @pytest.fixture(scope="module")
 def simulator():
     """A running simulator: (process, port)."""
-    process = start("-m", "simulator", "--port", 0, "--map", "Millbrook")
-    line = process.stdout.readline()
-    yield process, int(line.split(";")[0].rsplit(":", 1)[1])
-    process.kill()
-    process.wait()
+    with running_simulator() as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
 def world(simulator):
-    _, port = simulator
-    client = carla.Client("127.0.0.1", port)
-    client.set_timeout(60.0)
-    CLIENTS.append(client)
-    world = client.get_world()
-    world.apply_settings(carla.WorldSettings(synchronous_mode=True, fixed_delta_seconds=0.05))
-    return world
+    return connect(simulator[1])
 
 
 def pixels(image):
@@ -133,6 +146,16 @@ def test_things_of_the_town_have_boxes(world):
     assert len(heads) == len(world.get_actors().filter("traffic.traffic_light"))
 
 
+def test_another_simulator_gives_the_same_pictures(simulator):
+    kinds = ("rgb", "semantic_segmentation", "depth")
+    pictures = []
+    with running_simulator() as another:
+        for world in (connect(simulator[1]), connect(another[1])):
+            place = world.get_map().get_spawn_points()[3].location + carla.Location(z=1.5)
+            pictures.append(look(world, carla.Transform(place), kinds))
+    assert [np.array_equal(one, other) for one, other in zip(*pictures, strict=True)] == [True] * 3
+
+
 def test_a_port_in_use_is_named(capfd):
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
@@ -146,7 +169,7 @@ def test_a_port_in_use_is_named(capfd):
     assert "Traceback" not in error
 
 
-def test_ctrl_c_ends_it_quietly(simulator, world):
+def test_ctrl_c_ends_it_quietly(simulator):
     """Comes last: it ends what the others use."""
     process, _ = simulator
     process.send_signal(signal.SIGINT)
