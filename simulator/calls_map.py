@@ -35,7 +35,7 @@ def get_required_files(session: Session, folder: str = "") -> list[str]:
 
     Clients keep files in their cache by name, so the name changes with the contents.
     """
-    return [navigation_file(session)] if folder == "Nav" else []
+    return [navigation_file(session)] if folder == "Nav" and session.world.town.navigation else []
 
 
 @call()

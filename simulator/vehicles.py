@@ -9,9 +9,12 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+import numpy as np
+
 from simulator.actors import Vehicle
 from simulator.encodings import ZERO
 from simulator.geometry import wrap_degrees
+from simulator.roads import RoadNetwork
 
 FULL_THROTTLE = 5.0  # m/s^2 from standstill; 0 to 100 km/h in about 8 s with the two terms below
 TOP_SPEED = 50.0  # m/s, where full throttle gives nothing more
@@ -95,3 +98,23 @@ def set_velocity(vehicle: Vehicle, velocity: tuple[float, float, float]) -> None
 def push(vehicle: Vehicle, impulse: tuple[float, float, float]) -> None:
     """Changes the velocity by an impulse in the world, N s."""
     set_velocity(vehicle, tuple(v + i / MASS for v, i in zip(vehicle.velocity or ZERO, impulse, strict=True)))
+
+
+class SpeedLimits:
+    """The speed limit of the lane nearest to a place."""
+
+    def __init__(self, network: RoadNetwork) -> None:
+        points, limits = [np.full((1, 2), 1e9)], [50.0]
+        for road in network.roads.values():
+            for lane in road.lanes:
+                if lane.kind == "driving":
+                    line = road.lane_centre(lane.id, step=4.0)
+                    points.append(line)
+                    limits += [road.speed] * len(line)
+        self._points = np.concatenate(points)
+        self._limits = limits
+
+    def at(self, x: float, y: float) -> float:
+        """Speed limit in km/h."""
+        distance = np.square(self._points - (x, y)).sum(axis=1)
+        return self._limits[int(distance.argmin())]
