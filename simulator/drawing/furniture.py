@@ -239,7 +239,7 @@ def billboard(detail: float) -> Triangles:
     """A poster column."""
     mesh = Mesh(detail)
     mesh.tube((0, 0, 0), (0, 0, 0.25), 0.62, None, Look(STATIC, (0.30, 0.30, 0.30), "concrete"), 14)
-    mesh.tube((0, 0, 0.25), (0, 0, 2.7), 0.55, None, Look(STATIC, texture="posters"), 16, repeat=(2, -0.4))
+    mesh.tube((0, 0, 0.25), (0, 0, 2.7), 0.55, None, Look(STATIC, texture="posters"), 16, repeat=(-2, -0.4))
     mesh.tube((0, 0, 2.7), (0, 0, 2.9), 0.66, 0.5, Look(STATIC, (0.04, 0.10, 0.06)), 14)
     return mesh.build()
 

@@ -13,7 +13,7 @@ from simulator.drawing.mesh import Triangles, empty_triangles
 
 DETAILS = (1.0, 0.5, 0.3, 0.15)
 LEVELS = len(DETAILS)
-WALK_PHASES = 12
+WALK_PHASES = 8
 Builder = Callable[[float], Triangles]
 
 

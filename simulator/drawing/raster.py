@@ -97,23 +97,27 @@ def set_up(
             x0, x1, y0, y1 = bounds(px, py, pz, inside)
             if x1 < 0 or y1 < 0 or x0 > view.width or y0 > view.height:
                 continue
-            left, right = (
-                max(0.0, ceil(x0 * samples - 0.5)),
-                min(view.width * samples - 1.0, floor(x1 * samples - 0.5)),
-            )
-            top, bottom = (
-                max(0.0, ceil(y0 * samples - 0.5)),
-                min(view.height * samples - 1.0, floor(y1 * samples - 0.5)),
-            )
+            left, right, top, bottom = sample_box(x0, x1, y0, y1, samples, view)
             if left > right or top > bottom:
                 continue
             box = seen.box[entry]
-            box[0], box[1], box[2], box[3] = int(left), int(right), int(top), int(bottom)
+            box[0], box[1], box[2], box[3] = left, right, top, bottom
             fill_edges(seen.edges[entry], px, py, pz, 1.0 / determinant)
             seen.triangle[entry] = t
             seen.level[entry] = outline_level(triangles, t, x1 - x0, y1 - y0)
             entry += 1
     return entry
+
+
+@njit(inline="always", **JIT)
+def sample_box(
+    x0: float, x1: float, y0: float, y1: float, samples: int, view: View
+) -> tuple[int, int, int, int]:
+    """First and last column and row of the samples within bounds in pixels; first past last if none."""
+    left, top = max(0.0, ceil(x0 * samples - 0.5)), max(0.0, ceil(y0 * samples - 0.5))
+    right = min(view.width * samples - 1.0, floor(x1 * samples - 0.5))
+    bottom = min(view.height * samples - 1.0, floor(y1 * samples - 0.5))
+    return int(left), int(right), int(top), int(bottom)
 
 
 @njit(inline="always", **JIT)

@@ -174,7 +174,7 @@ def ground_water(x: float, y: float, scene: Scene, light: Light) -> tuple:
     if light.wet <= 0.0:
         return grain, 0.0, 0.0
     puddle = puddle_share(x, y, light, stains)
-    wet = light.wet * (1.0 - 0.35 * (slow > 0.14))
+    wet = light.wet * (1.0 - 0.35 * min(max(slow * 8.0 - 0.4, 0.0), 1.0))
     return grain * (1.0 - 0.50 * wet - 0.15 * puddle), wet, puddle
 
 

@@ -68,7 +68,7 @@ def draw_lane(mesh: Mesh, inner: np.ndarray, outer: np.ndarray, along: np.ndarra
     """A driving lane, its texture from border to border."""
     a, b = raised(inner, 0), raised(outer, 0)
     corners = np.stack([a[:-1], a[1:], b[1:], b[:-1]], axis=1)
-    v0, v1 = along[:-1] / 6.0, along[1:] / 6.0
+    v0, v1 = along[:-1] / 4.2, along[1:] / 4.2
     zero, one = np.zeros_like(v0), np.ones_like(v0)
     uv = np.stack(
         [np.stack([zero, v0], 1), np.stack([zero, v1], 1), np.stack([one, v1], 1), np.stack([one, v0], 1)], 1
