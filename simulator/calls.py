@@ -32,6 +32,14 @@ MALFORMED = (TypeError, ValueError, LookupError, AttributeError, OverflowError, 
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class TrafficManager:
+    """A traffic manager inside a client: the host that it told, and the client's connection."""
+
+    host: str
+    connection: object
+
+
 @dataclass
 class Service:
     """What all clients share."""
@@ -41,8 +49,16 @@ class Service:
     make_renderer: MakeRenderer
     towns: dict[str, Town] = field(default_factory=dict)
     uploaded: str = ""  # OpenDRIVE text sent by a client
-    traffic_managers: dict[int, str] = field(default_factory=dict)  # port -> host
+    traffic_managers: dict[int, TrafficManager] = field(default_factory=dict)  # by port
     loading: threading.Lock = field(default_factory=threading.Lock)
+
+    def forget(self, connection: object) -> None:
+        """Drops what belongs to a client that is gone."""
+        self.streams.expect_nothing_from(connection)
+        with self.world.lock:
+            for port, manager in list(self.traffic_managers.items()):
+                if manager.connection is connection:
+                    del self.traffic_managers[port]
 
 
 @dataclass(frozen=True)
@@ -282,8 +298,8 @@ def is_traffic_manager_running(session: Session, port: int) -> bool:
 @call()
 def get_traffic_manager_running(session: Session, port: int) -> list[Any]:
     """`[host, port]` of a traffic manager; port 0 if there is none."""
-    running = session.service.traffic_managers
-    return [running[port], port] if port in running else ["", 0]
+    manager = session.service.traffic_managers.get(port)
+    return [manager.host, port] if manager else ["", 0]
 
 
 @call()
@@ -292,7 +308,7 @@ def add_traffic_manager_running(session: Session, address: list[Any]) -> bool:
     host, port = address
     if port in session.service.traffic_managers:
         return False
-    session.service.traffic_managers[int(port)] = str(host)
+    session.service.traffic_managers[int(port)] = TrafficManager(str(host), session.connection)
     return True
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import logging
 import threading
 import time
@@ -51,7 +50,6 @@ class SimulatorServer:
         # the first picture compiles, or loads, what draws it: no client shall wait for that
         self.world.draw([Camera(kind, Transform(z=1.5), 64, 48, 90.0) for kind in SENSOR_TYPES])
         self._service = Service(self.world, self.streams, make_renderer, {map_name: town})
-        self._answer = functools.partial(dispatch, self._service)
         self._stopping = threading.Event()
 
     @property
@@ -73,10 +71,10 @@ class SimulatorServer:
             server.server_close()
 
     def _dispatch(self, connection: object, method: str, arguments: list) -> object:
-        return self._answer(connection, method, arguments)
+        return dispatch(self._service, connection, method, arguments)
 
     def _forget(self, connection: object) -> None:
-        self.streams.expect_nothing_from(connection)
+        self._service.forget(connection)
 
     def _keep_pace(self) -> None:
         """Ticks by itself as long as no client has taken that over (asynchronous mode)."""

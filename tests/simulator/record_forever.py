@@ -18,6 +18,7 @@ def main():
     vehicle = world.spawn_actor(library.find("vehicle.tesla.model3"), point)
     camera = world.spawn_actor(library.find("sensor.camera.rgb"), carla.Transform(), attach_to=vehicle)
     camera.listen(lambda image: None)
+    client.get_trafficmanager(int(sys.argv[2]))
     while True:
         print("ticking", flush=True)
         world.tick()

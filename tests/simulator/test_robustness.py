@@ -122,12 +122,15 @@ def test_nonsense_on_the_stream_port_is_ignored(town, world):
 
 def test_the_next_client_goes_on_where_one_was_killed_in_a_tick():
     with running_town("--slow", 0.3) as town:
-        victim = start(HERE / "record_forever.py", town.port)
+        manager_port = free_port()
+        victim = start(HERE / "record_forever.py", town.port, manager_port)
         for _ in range(3):
             assert victim.stdout.readline() == "ticking\n"
         time.sleep(0.1)  # a tick takes 0.3 s
         victim.send_signal(signal.SIGKILL)
         victim.wait()
+        with connected(town.port) as connection:
+            until(lambda: ask(connection, "is_traffic_manager_running", manager_port) == (None, [[1, False]]))
         world = town.client().get_world()
         assert world.get_settings().synchronous_mode
         world.apply_settings(carla.WorldSettings(synchronous_mode=True, fixed_delta_seconds=0.05))
@@ -137,6 +140,20 @@ def test_the_next_client_goes_on_where_one_was_killed_in_a_tick():
         ] == [*(True, True)]
         record(world, 3)
         world.apply_settings(carla.WorldSettings())
+
+
+def until(condition, seconds=10.0):
+    """Waits for something that has to happen soon."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.02)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 def record(world, ticks):
@@ -178,6 +195,14 @@ def memory(pid):
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
+def test_cameras_that_come_and_go_leave_nothing_behind(town, world):
+    record(world, 1)
+    before = resources(town.pid)
+    for _ in range(15):
+        record(world, 1)
+    until(lambda: np.all(np.subtract(resources(town.pid), before) <= 0))
+
+
 def test_two_clients_share_a_world(town, world):
     other = town.client().get_world()
     other_frames = []
@@ -187,9 +212,7 @@ def test_two_clients_share_a_world(town, world):
     )
     frames = [world.tick() for _ in range(5)]
     assert world.get_actor(vehicle.id).type_id == "vehicle.audi.tt"
-    deadline = time.monotonic() + 5.0
-    while frames[-1] not in other_frames and time.monotonic() < deadline:
-        time.sleep(0.01)
+    until(lambda: frames[-1] in other_frames)
     assert frames == other_frames[-5:]
 
 
@@ -271,10 +294,7 @@ def fuzz(seconds):
             stop.set()
             for attacker in attackers:
                 attacker.join()
-        deadline = time.monotonic() + 15.0
-        while time.monotonic() < deadline and np.any(np.subtract(resources(town.pid), before) > 2):
-            time.sleep(0.1)
-        assert np.all(np.subtract(resources(town.pid), before) <= 2), "connections or threads are left"
+        until(lambda: np.all(np.subtract(resources(town.pid), before) <= 2), seconds=15.0)
         assert memory(town.pid) - size < 100 << 20
         record(world, 3)
         world.apply_settings(carla.WorldSettings())
