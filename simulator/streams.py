@@ -126,8 +126,10 @@ class StreamServer(BoundedServer):
     def expect(self, stream_id: int, who: object) -> None:
         """Notes that client `who` asked for a stream's token and is about to connect."""
         with self._changed:
+            now = time.monotonic()
+            self._expected = [item for item in self._expected if item.until > now]
             if stream_id in self._rooms:
-                self._expected.append(Expected(stream_id, who, time.monotonic() + SUBSCRIBE_SECONDS))
+                self._expected.append(Expected(stream_id, who, now + SUBSCRIBE_SECONDS))
 
     def expect_nothing_from(self, who: object) -> None:
         """Forgets what `expect` noted for a client that is gone."""

@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from simulator.actors import Vehicle
-from simulator.encodings import ZERO
+from simulator.encodings import Vector
 from simulator.geometry import wrap_degrees
 from simulator.roads import RoadNetwork
 
@@ -88,16 +88,16 @@ def turn_wheels(vehicle: Vehicle, delta: float) -> None:
     vehicle.steering += min(most, max(-most, wanted - vehicle.steering))
 
 
-def set_velocity(vehicle: Vehicle, velocity: tuple[float, float, float]) -> None:
+def set_velocity(vehicle: Vehicle, velocity: Vector) -> None:
     """Gives a vehicle the part of a velocity in the world (m/s) that points along its heading."""
     yaw = math.radians(vehicle.transform.yaw)
     vehicle.speed = velocity[0] * math.cos(yaw) + velocity[1] * math.sin(yaw)
     vehicle.velocity = (vehicle.speed * math.cos(yaw), vehicle.speed * math.sin(yaw), 0.0)
 
 
-def push(vehicle: Vehicle, impulse: tuple[float, float, float]) -> None:
+def push(vehicle: Vehicle, impulse: Vector) -> None:
     """Changes the velocity by an impulse in the world, N s."""
-    set_velocity(vehicle, tuple(v + i / MASS for v, i in zip(vehicle.velocity or ZERO, impulse, strict=True)))
+    set_velocity(vehicle, tuple(v + i / MASS for v, i in zip(vehicle.velocity, impulse, strict=True)))
 
 
 class SpeedLimits:

@@ -301,7 +301,7 @@ def fuzz(seconds):
 
 
 def test_nonsense_on_both_ports_disturbs_nobody():
-    fuzz(seconds=6.0)
+    fuzz(seconds=5.0)
 
 
 @pytest.mark.slow

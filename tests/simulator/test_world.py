@@ -3,11 +3,8 @@
 import carla
 import pytest
 
+from simulator.maps import build_map
 from simulator.opendrive import to_opendrive
-
-
-def boxes_of(actors):
-    return [actor.bounding_box.extent.x for actor in actors]
 
 
 def test_versions_agree(client):
@@ -187,6 +184,4 @@ def test_calls_without_effect_are_answered(world, spawn):
 
 
 def test_the_map_of_the_client_is_that_of_the_server(world):
-    from simulator.maps import build_map
-
     assert world.get_map().to_opendrive() == to_opendrive(build_map("Eastfield", 1))
