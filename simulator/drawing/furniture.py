@@ -115,7 +115,7 @@ def sign(detail: float, texture: str, high: float = 2.35, half: float = 0.36) ->
         [[(x, -half, high - half), (x, half, high - half), (x, half, high + half), (x, -half, high + half)]],
         face,
     )
-    back = face.but(colour=(0.16, 0.16, 0.17))
+    back = face.but(colour=(0.045, 0.045, 0.048))
     x = 0.04
     mesh.quads(
         [[(x, half, high - half), (x, -half, high - half), (x, -half, high + half), (x, half, high + half)]],

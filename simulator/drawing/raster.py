@@ -17,6 +17,8 @@ from simulator.drawing.mesh import CUTOUT, NO_SHADOW, TWO_SIDED, Triangles
 
 NEAR = 0.12  # metres
 NOTHING = -1
+# Compiled kernels are kept in __pycache__, by the file of the outermost one: after a change to a kernel that
+# those of other files call, remove the folder.
 JIT = {"cache": True, "fastmath": True, "error_model": "numpy", "nogil": True}
 LEAF = {
     **JIT,
