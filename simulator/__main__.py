@@ -23,15 +23,9 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m simulator", description="A small town that speaks CARLA's wire protocol (0.9.16)."
     )
-    parser.add_argument(
-        "--port", type=int, default=2000, help="port for clients; 0: any free one (default 2000)"
-    )
-    parser.add_argument(
-        "--stream-port", type=int, help="port for sensor data (default: the one after --port)"
-    )
-    parser.add_argument(
-        "--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1: this machine)"
-    )
+    parser.add_argument("--port", type=int, default=2000, help="port for clients; 0: any free one (default 2000)")
+    parser.add_argument("--stream-port", type=int, help="port for sensor data (default: the one after --port)")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1: this machine)")
     parser.add_argument("--map", default=map_names()[0], choices=map_names(), help="town to begin with")
     parser.add_argument("--seed", type=int, default=1, help="equal seeds give equal towns (default 1)")
     parser.add_argument("--verbose", action="store_true", help="log calls that were refused")
@@ -42,10 +36,9 @@ def main() -> int:
     """Serves until Ctrl-C or SIGTERM; returns the exit status."""
     arguments = parse_arguments()
     logging.basicConfig(level=logging.INFO if arguments.verbose else logging.WARNING, format="%(message)s")
+    print(f"Building {arguments.map}; the very first start compiles the renderer, for half a minute.", file=sys.stderr)
     try:
-        server = SimulatorServer(
-            arguments.map, arguments.seed, arguments.port, arguments.stream_port, arguments.host
-        )
+        server = SimulatorServer(arguments.map, arguments.seed, arguments.port, arguments.stream_port, arguments.host)
     except (OSError, OverflowError) as error:
         print(
             f"Cannot listen on {arguments.host}:{arguments.port}: {error}. Try another --port.",

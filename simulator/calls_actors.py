@@ -157,9 +157,7 @@ def add_actor_impulse(session: Session, actor_id: int, impulse: list[float]) -> 
 
 
 @call()
-def add_actor_impulse_at_location(
-    session: Session, actor_id: int, impulse: list[float], location: list[float]
-) -> None:
+def add_actor_impulse_at_location(session: Session, actor_id: int, impulse: list[float], location: list[float]) -> None:
     """Pushes a vehicle, N s; vehicles do not tumble, so where they are hit does not matter."""
     add_actor_impulse(session, actor_id, impulse)
 
@@ -172,9 +170,7 @@ def add_actor_force(session: Session, actor_id: int, force: list[float]) -> None
 
 
 @call()
-def add_actor_force_at_location(
-    session: Session, actor_id: int, force: list[float], location: list[float]
-) -> None:
+def add_actor_force_at_location(session: Session, actor_id: int, force: list[float], location: list[float]) -> None:
     """Pulls a vehicle, N, during the next tick, wherever it is applied."""
     add_actor_force(session, actor_id, force)
 

@@ -78,18 +78,12 @@ CATALOGUE: dict[str, Entry] = {
     "vehicle.tesla.model3": _car(4.70, 1.85, 1.45),
     "vehicle.toyota.prius": _car(4.52, 1.76, 1.49),
     "vehicle.volkswagen.t2": _car(4.50, 1.80, 1.98, "van"),
-    "vehicle.carlamotors.carlacola": _large(
-        "truck", 6.80, 2.40, 3.10, ((176, 22, 26), (232, 232, 228), (30, 70, 130))
-    ),
+    "vehicle.carlamotors.carlacola": _large("truck", 6.80, 2.40, 3.10, ((176, 22, 26), (232, 232, 228), (30, 70, 130))),
     "vehicle.carlamotors.european_hgv": _large(
         "truck", 8.60, 2.50, 3.55, ((34, 62, 120), (228, 228, 226), (150, 30, 26))
     ),
-    "vehicle.mitsubishi.fusorosa": _large(
-        "bus", 7.60, 2.20, 2.75, ((236, 236, 232), (30, 90, 60), (200, 160, 40))
-    ),
-    "vehicle.mitsubishi.citybus": _large(
-        "bus", 11.60, 2.52, 3.15, ((172, 24, 24), (28, 80, 150), (224, 170, 30))
-    ),
+    "vehicle.mitsubishi.fusorosa": _large("bus", 7.60, 2.20, 2.75, ((236, 236, 232), (30, 90, 60), (200, 160, 40))),
+    "vehicle.mitsubishi.citybus": _large("bus", 11.60, 2.52, 3.15, ((172, 24, 24), (28, 80, 150), (224, 170, 30))),
     "vehicle.harley-davidson.low_rider": _two_wheeler("motorcycle", 2.14, 0.76, 1.75),
     "vehicle.kawasaki.ninja": _two_wheeler("motorcycle", 1.98, 0.76, 1.75),
     "vehicle.vespa.zx125": _two_wheeler("motorcycle", 1.88, 0.76, 1.79),

@@ -51,9 +51,7 @@ class Piece:
         yaw = math.radians(self.yaw)
         shrink = 1.0 - t * self.curvature
         if shrink <= 0.0:
-            raise ValueError(
-                f"An arc of radius {abs(1.0 / self.curvature):g} m has no parallel {t:g} m to its right."
-            )
+            raise ValueError(f"An arc of radius {abs(1.0 / self.curvature):g} m has no parallel {t:g} m to its right.")
         return Piece(
             self.x - t * math.sin(yaw),
             self.y + t * math.cos(yaw),

@@ -51,9 +51,7 @@ def build_junction(
     corners = sidewalk_corners(roads, arms)
     major = _major_roads(roads, arms) if control in ("yield", "stop") else ()
     surface = np.concatenate([corner.kerb for corner in corners])  # the mouths are the gaps between them
-    return Junction(
-        junction_id, tuple(arms), tuple(connections), control, surface, corners, major
-    ), connecting
+    return Junction(junction_id, tuple(arms), tuple(connections), control, surface, corners, major), connecting
 
 
 def sidewalk_corners(roads: Mapping[int, Road], arms: Sequence[Arm]) -> tuple[Corner, ...]:

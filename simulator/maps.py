@@ -75,9 +75,7 @@ def millbrook(seed: int) -> RoadNetwork:
         _winding(at, "Bridge Street", AVENUE, "vertical", "C1 C2 C3 C4"),
         _winding(at, "Orchard Lane", STREET, "vertical", "D2 D3 D4"),
         Run("Hill Road", STREET, ("A2", _corner(at, "A1", 85.0), "B1", "C1", _corner(at, "E1", 85.0), "E2")),
-        Run(
-            "Meadow Road", STREET, ("A3", _corner(at, "A4", 75.0), "C4", "D4", _corner(at, "E4", 45.0), "E3")
-        ),
+        Run("Meadow Road", STREET, ("A3", _corner(at, "A4", 75.0), "C4", "D4", _corner(at, "E4", 45.0), "E3")),
         Run("West Lane", PARKING_STREET, ("A2", "A3")),
         Run("East Lane", PARKING_STREET, ("E2", "E3")),
     )
@@ -120,9 +118,7 @@ MAPS: dict[str, Callable[[int], RoadNetwork]] = {
 }
 
 
-def _grid(
-    rng: np.random.Generator, columns: Sequence[float], rows: Sequence[float]
-) -> dict[str, tuple[float, float]]:
+def _grid(rng: np.random.Generator, columns: Sequence[float], rows: Sequence[float]) -> dict[str, tuple[float, float]]:
     """Nodes "A1", "B1", ...: letters go east, numbers south. The seed moves whole rows and columns."""
     xs = np.asarray(columns) + rng.uniform(-STRETCH, STRETCH, len(columns)).round(2)
     ys = np.asarray(rows) + rng.uniform(-STRETCH, STRETCH, len(rows)).round(2)
@@ -159,9 +155,7 @@ def _s_bend(at: Nodes, begin: str, end: str, direction: str) -> tuple[Bend, ...]
     step = np.sign(b[axis] - a[axis]) * half[best]
     first[axis], second[axis] = (a + b)[axis] / 2.0 - step, (a + b)[axis] / 2.0 + step
     rounding = float(np.floor(radius[best]))
-    return Bend(float(first[0]), float(first[1]), rounding), Bend(
-        float(second[0]), float(second[1]), rounding
-    )
+    return Bend(float(first[0]), float(first[1]), rounding), Bend(float(second[0]), float(second[1]), rounding)
 
 
 def _winding(at: Nodes, name: str, profile: Profile, direction: str, stops: str) -> Run:

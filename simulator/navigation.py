@@ -22,9 +22,7 @@ from simulator.roads import Road, RoadNetwork
 SIDEWALK, CROSSING, ROAD = 1, 2, 3  # CARLA's areas
 AREA_FLAGS = {SIDEWALK: 0x02, CROSSING: 0x04, ROAD: 0x08}
 
-KERB_MARGIN = (
-    0.8  # metres that walkers keep from the kerb, where poles stand, on a sidewalk that is wide enough
-)
+KERB_MARGIN = 0.8  # metres that walkers keep from the kerb, where poles stand, on a sidewalk that is wide enough
 BACK_MARGIN = 0.4  # metres that they keep from the houses
 LONGEST_BAND = 12.0  # metres along a street
 SAME_POINT = 0.02  # metres; corners closer than this are one
@@ -195,14 +193,11 @@ def encode_tile(mesh: Mesh) -> bytes:
 def encode_polygon(corners: list[int], area: int, neighbours: list[int]) -> bytes:
     """One polygon, 32 bytes."""
     spare = [0] * (MOST_CORNERS - len(corners))
-    return POLYGON.pack(
-        0xFFFFFFFF, *corners, *spare, *neighbours, *spare, AREA_FLAGS[area], len(corners), area
-    )
+    return POLYGON.pack(0xFFFFFFFF, *corners, *spare, *neighbours, *spare, AREA_FLAGS[area], len(corners), area)
 
 
 def fan(count: int) -> list[tuple[int, int, int, int]]:
     """Triangles of a convex polygon, each with flags that tell which of its edges are the polygon's own."""
     return [
-        (0, i, i + 1, (1 if i == 1 else 0) | 1 << 2 | (1 << 4 if i == count - 2 else 0))
-        for i in range(1, count - 1)
+        (0, i, i + 1, (1 if i == 1 else 0) | 1 << 2 | (1 << 4 if i == count - 2 else 0)) for i in range(1, count - 1)
     ]

@@ -91,9 +91,7 @@ def _add_road(parent: Xml.Element, road: Road, crossings: list[Crossing], signal
     plan = _add(node, "planView")
     s = 0.0
     for piece in road.pieces:
-        geometry = _add(
-            plan, "geometry", s=s, x=piece.x, y=-piece.y, hdg=-math.radians(piece.yaw), length=piece.length
-        )
+        geometry = _add(plan, "geometry", s=s, x=piece.x, y=-piece.y, hdg=-math.radians(piece.yaw), length=piece.length)
         if piece.curvature:
             _add(geometry, "arc", curvature=-piece.curvature)
         else:

@@ -44,9 +44,7 @@ def parse_opendrive(text: str) -> RoadNetwork:
         if junction is not None:
             junctions[junction.id] = junction
     stop_lines = tuple(
-        stop_line_at(
-            roads[signal.road], signal.s, signal.lanes, "yield" if signal.kind == "yield" else "stop"
-        )
+        stop_line_at(roads[signal.road], signal.s, signal.lanes, "yield" if signal.kind == "yield" else "stop")
         for signal in signals.values()
         if signal.kind != "speed_limit" and roads[signal.road].junction < 0
     )
@@ -60,9 +58,7 @@ def parse_opendrive(text: str) -> RoadNetwork:
 # Junctions
 
 
-def _read_junction(
-    node: Xml.Element, roads: Mapping[int, Road], signals: Mapping[int, Signal]
-) -> Junction | None:
+def _read_junction(node: Xml.Element, roads: Mapping[int, Road], signals: Mapping[int, Signal]) -> Junction | None:
     """None if it joins fewer than two road ends."""
     junction_id = whole(node, "id")
     connections: list[Connection] = []

@@ -39,9 +39,7 @@ def number(node: Xml.Element, name: str, default: float | None = None) -> float:
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise ValueError(
-            f"A <{node.tag}> of the OpenDRIVE text needs a number as its {name!r}, not {text!r}."
-        )
+        raise ValueError(f"A <{node.tag}> of the OpenDRIVE text needs a number as its {name!r}, not {text!r}.")
     return value
 
 
@@ -59,9 +57,7 @@ def read_road(node: Xml.Element) -> Road:
     """One <road>; ValueError where a number or its geometry is missing."""
     length = number(node, "length")
     section, middle = _longest_section(node, length)
-    pieces = tuple(
-        piece for geometry in node.iterfind("planView/geometry") for piece in _read_geometry(geometry)
-    )
+    pieces = tuple(piece for geometry in node.iterfind("planView/geometry") for piece in _read_geometry(geometry))
     if not pieces or section is None:
         raise ValueError(f"Road {node.get('id')} of the OpenDRIVE text needs a planView and a laneSection.")
     offsets = [o for o in node.iterfind("lanes/laneOffset") if number(o, "s") <= middle]

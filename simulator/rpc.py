@@ -69,17 +69,13 @@ class BoundedServer(socketserver.ThreadingTCPServer):
 
     def start(self, name: str) -> None:
         """Accepts connections from now on, in a thread of its own."""
-        threading.Thread(
-            target=self.serve_forever, kwargs={"poll_interval": 0.1}, name=name, daemon=True
-        ).start()
+        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.1}, name=name, daemon=True).start()
 
 
 class RpcServer(BoundedServer):
     """Answers calls with `dispatch`; `on_disconnect` is told about every connection that ends."""
 
-    def __init__(
-        self, address: tuple[str, int], dispatch: Dispatch, on_disconnect: Callable[[object], None]
-    ) -> None:
+    def __init__(self, address: tuple[str, int], dispatch: Dispatch, on_disconnect: Callable[[object], None]) -> None:
         super().__init__(address, RpcHandler)
         self.dispatch = dispatch
         self.on_disconnect = on_disconnect

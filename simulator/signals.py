@@ -28,9 +28,7 @@ SPEED_SIGN_ROAD = 70.0  # metres; a shorter road has no speed sign
 def add_signals(network: RoadNetwork, rng: np.random.Generator) -> RoadNetwork:
     """The network with crossings, stop lines, lights and signs in place."""
     crossings = tuple(_crossings(network, rng))
-    at_mouth = {
-        (crossing.road, _contact(network, crossing)) for crossing in crossings if crossing.junction >= 0
-    }
+    at_mouth = {(crossing.road, _contact(network, crossing)) for crossing in crossings if crossing.junction >= 0}
     stop_lines: list[StopLine] = []
     signals: list[Signal] = []
     for junction in network.junctions.values():
@@ -61,9 +59,7 @@ def _crossings(network: RoadNetwork, rng: np.random.Generator) -> Iterator[Cross
         for arm in junction.arms:
             if junction.control == "lights" or rng.random() < CROSSING_SHARE:
                 road = network.roads[arm.road]
-                places.append(
-                    (road, road.station(arm.contact, MOUTH_GAP + CROSSING_WIDTH / 2.0), junction.id)
-                )
+                places.append((road, road.station(arm.contact, MOUTH_GAP + CROSSING_WIDTH / 2.0), junction.id))
     places += [(road, road.length / 2.0, -1) for road in network.streets if road.length > MID_BLOCK_LENGTH]
     for number, (road, s, junction_id) in enumerate(places, start=1):
         yield crossing_at(road, s, CROSSING_WIDTH, number, junction_id)
@@ -97,9 +93,7 @@ def _groups(junction: Junction) -> dict[Arm, int]:
     return groups
 
 
-def _junction_signal(
-    roads: Mapping[int, Road], junction: Junction, arm: Arm, line: StopLine, group: int
-) -> Signal:
+def _junction_signal(roads: Mapping[int, Road], junction: Junction, arm: Arm, line: StopLine, group: int) -> Signal:
     road = roads[arm.road]
     stops = tuple(road.lane_pose(lane, line.s) for lane in line.lanes)
     if junction.control == "lights":
@@ -136,8 +130,7 @@ def _far_pole(roads: Mapping[int, Road], junction: Junction, arm: Arm, line: Sto
     outline = junction.surface.astype(np.float32)
     distances = np.arange(0.0, np.ptp(outline, axis=0).sum(), 0.1)
     inside = [
-        cv2.pointPolygonTest(outline, tuple(float(v) for v in start + d * forward), False) >= 0
-        for d in distances
+        cv2.pointPolygonTest(outline, tuple(float(v) for v in start + d * forward), False) >= 0 for d in distances
     ]
     far_kerb = distances[np.flatnonzero(inside)[-1]]
     x, y = start + (far_kerb + POLE_BEHIND_KERB) * forward
@@ -152,6 +145,4 @@ def _speed_signs(network: RoadNetwork) -> Iterator[Signal]:
             lanes = road.leaving(contact)
             s = road.station(contact, SPEED_SIGN_DISTANCE)
             stops = tuple(road.lane_pose(lane, s) for lane in lanes)
-            yield Signal(
-                0, "speed_limit", _roadside(road, lanes, s), road.id, s, lanes, stops, value=road.speed
-            )
+            yield Signal(0, "speed_limit", _roadside(road, lanes, s), road.id, s, lanes, stops, value=road.speed)

@@ -55,9 +55,7 @@ def buildings(scenery: Scenery) -> Iterator[Thing]:
     corners = stage.triangles.vertices[order].reshape(-1, 3, 3)
     low = np.minimum.reduceat(corners.min(axis=1), first)
     high = np.maximum.reduceat(corners.max(axis=1), first)
-    for number, start, end, a, b in zip(
-        objects[order[first]], first, [*first[1:], len(order)], low, high, strict=True
-    ):
+    for number, start, end, a, b in zip(objects[order[first]], first, [*first[1:], len(order)], low, high, strict=True):
         label = commonest(stage.triangles.label[order[start:end]])
         yield thing(int(number), f"block {number}", label, (a + b) / 2.0, (b - a) / 2.0, 0.0)
 
@@ -76,9 +74,7 @@ def props(scenery: Scenery) -> Iterator[Thing]:
         scale = float(np.linalg.norm(prop.matrix[:3, 0]))
         middle = prop.matrix[:3, :3] @ ((low + high) / 2.0) + prop.matrix[:3, 3]
         yaw = math.degrees(math.atan2(prop.matrix[1, 0], prop.matrix[0, 0]))
-        yield thing(
-            prop.object, f"{prop.model} {prop.object}", label, middle, (high - low) / 2.0 * scale, yaw
-        )
+        yield thing(prop.object, f"{prop.model} {prop.object}", label, middle, (high - low) / 2.0 * scale, yaw)
 
 
 def thing(number: int, name: str, label: int, middle: np.ndarray, extent: np.ndarray, yaw: float) -> Thing:

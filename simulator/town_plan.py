@@ -139,9 +139,7 @@ def _arms(streets: Mapping[int, _Street], node: str) -> list[Arm]:
 
 
 def _setback(streets: Mapping[int, _Street], arms: Sequence[Arm], own: Arm) -> float:
-    others = [
-        (_outward_yaw(streets, arm), streets[arm.road].profile.half_asphalt) for arm in arms if arm != own
-    ]
+    others = [(_outward_yaw(streets, arm), streets[arm.road].profile.half_asphalt) for arm in arms if arm != own]
     return setback(_outward_yaw(streets, own), streets[own.road].profile.half_asphalt, others)
 
 

@@ -72,9 +72,7 @@ def next_speed(vehicle: Vehicle, delta: float) -> float:
     direction = -1.0 if control.reverse else 1.0
     pull = FULL_THROTTLE * control.throttle * max(0.0, 1.0 - abs(speed) / TOP_SPEED)
     speed += direction * pull * delta
-    resistance = (
-        FULL_BRAKE * control.brake + HAND_BRAKE * control.hand_brake + ROLLING * (control.throttle == 0.0)
-    )
+    resistance = FULL_BRAKE * control.brake + HAND_BRAKE * control.hand_brake + ROLLING * (control.throttle == 0.0)
     return math.copysign(max(0.0, abs(speed) - resistance * delta), speed)
 
 

@@ -143,21 +143,15 @@ class World:
         """The actor with this id; raises RefusedError if there is none, or if it is of another kind."""
         actor = self.actors.get(actor_id)
         if actor is None:
-            raise RefusedError(
-                f"actor {actor_id} not found: it may have been destroyed, or belong to another episode"
-            )
+            raise RefusedError(f"actor {actor_id} not found: it may have been destroyed, or belong to another episode")
         if not isinstance(actor, kind):
             raise RefusedError(f"actor {actor_id} ({actor.type_id}) is no {kind.__name__.lower()}")
         return actor
 
-    def spawn(
-        self, type_id: str, attributes: Mapping[str, str], transform: Transform, parent_id: int = 0
-    ) -> Actor:
+    def spawn(self, type_id: str, attributes: Mapping[str, str], transform: Transform, parent_id: int = 0) -> Actor:
         """A new actor; raises RefusedError if its place is taken or if it cannot be."""
         if type_id not in LIBRARY:
-            raise RefusedError(
-                f"unknown blueprint {type_id!r}: ask get_blueprint_library() for those there are"
-            )
+            raise RefusedError(f"unknown blueprint {type_id!r}: ask get_blueprint_library() for those there are")
         if len(self.actors) >= MOST_ACTORS:
             raise RefusedError(f"the town is full: it holds {MOST_ACTORS} actors")
         parent = self.find(parent_id) if parent_id else None

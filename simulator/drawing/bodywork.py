@@ -169,9 +169,7 @@ def greenhouse(
     mesh.grid(points, paint, where=~glazed)
 
 
-def wheel(
-    mesh: Mesh, x: float, y: float, radius: float, width: float, tyre: Look, rim: Look, dark: Look
-) -> None:
+def wheel(mesh: Mesh, x: float, y: float, radius: float, width: float, tyre: Look, rim: Look, dark: Look) -> None:
     """A wheel on an axle along y, with spokes on its outer face (the side away from y = 0)."""
     out = 1.0 if y > 0 else -1.0
     if mesh.detail < 0.4:

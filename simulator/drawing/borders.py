@@ -95,11 +95,7 @@ def upright_band(mesh: Mesh, one: np.ndarray, other: np.ndarray, high: float, lo
     for line in (one, other):
         sheet(mesh, line, low, top, both, 0.45)
     raised = [np.column_stack([line, np.full(len(line), top)]) for line in (one, other)]
-    lid = (
-        both
-        if look.label == VEGETATION
-        else both.but(colour=tuple(0.9 * c for c in look.colour), texture="concrete")
-    )
+    lid = both if look.label == VEGETATION else both.but(colour=tuple(0.9 * c for c in look.colour), texture="concrete")
     mesh.strip(*raised, lid, 0.45)
     for k in (0, -1):
         a, b = one[k], other[k]

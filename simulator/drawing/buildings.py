@@ -59,9 +59,7 @@ def side_of(design: Design, side: int) -> tuple[np.ndarray, np.ndarray, int]:
     return corners[side], corners[(side + 1) % 4], design.bays[side % 2]
 
 
-def storey_wall(
-    mesh: Mesh, design: Design, side: int, low: float, high: float, look: Look, shift: np.ndarray
-) -> None:
+def storey_wall(mesh: Mesh, design: Design, side: int, low: float, high: float, look: Look, shift: np.ndarray) -> None:
     """One outer wall with its windows."""
     a, b, bays = side_of(design, side)
     storeys = round((high - low) / STOREY)
@@ -99,21 +97,15 @@ def awning(mesh: Mesh, x: float, y0: float, y1: float, colour: Colour) -> None:
     edges = np.linspace(y0, y1, stripes + 1)
     for i in range(stripes):
         a, b = edges[i], edges[i + 1]
-        look = Look(
-            BUILDING, (0.72, 0.70, 0.66) if i % 2 else tuple(1.6 * c + 0.05 for c in colour), flags=TWO_SIDED
-        )
+        look = Look(BUILDING, (0.72, 0.70, 0.66) if i % 2 else tuple(1.6 * c + 0.05 for c in colour), flags=TWO_SIDED)
         mesh.quads([[(x + 1.25, a, 2.62), (x + 1.25, b, 2.62), (x, b, 3.02), (x, a, 3.02)]], look)
-        mesh.quads(
-            [[(x + 1.25, a, 2.45), (x + 1.25, b, 2.45), (x + 1.25, b, 2.62), (x + 1.25, a, 2.62)]], look
-        )
+        mesh.quads([[(x + 1.25, a, 2.45), (x + 1.25, b, 2.45), (x + 1.25, b, 2.62), (x + 1.25, a, 2.62)]], look)
 
 
 def entrance(mesh: Mesh, design: Design, rng: np.random.Generator) -> None:
     """A plinth, the front door with its step and canopy."""
     x, half = design.depth / 2, design.width / 2
-    mesh.box(
-        (-x - 0.04, -half - 0.04, 0), (x + 0.04, half + 0.04, 0.5), STONE.but(colour=(0.5, 0.49, 0.46)), 0.3
-    )
+    mesh.box((-x - 0.04, -half - 0.04, 0), (x + 0.04, half + 0.04, 0.5), STONE.but(colour=(0.5, 0.49, 0.46)), 0.3)
     bay = rng.integers(design.bays[0])
     y = -half + (bay + 0.5) * BAY
     door = Look(BUILDING, DOORS[rng.integers(len(DOORS))], "door", WINDOWS, gloss=0.5)
@@ -142,9 +134,7 @@ def bay_windows(mesh: Mesh, design: Design, base: float, rng: np.random.Generato
     low, high, out, half = base + 0.02, base + storeys * STOREY - 0.3, 0.75, 1.25
     front, side = x + out, half + 0.3
     uv = UNIT * [0.25, storeys / 4]
-    faces = [
-        [(front, y - half, low), (front, y + half, low), (front, y + half, high), (front, y - half, high)]
-    ]
+    faces = [[(front, y - half, low), (front, y + half, low), (front, y + half, high), (front, y - half, high)]]
     mesh.quads(faces, wall, uv)
     slanted = [
         [(x, y - side, low), (front, y - half, low), (front, y - half, high), (x, y - side, high)],
@@ -192,9 +182,7 @@ def skyline_block(rng: np.random.Generator) -> Triangles:
     mesh = Mesh()
     bays, storeys = int(rng.integers(3, 9)), int(rng.integers(3, 14))
     facade = str(rng.choice(["facade plaster", "facade block", "facade ribbon", "facade brick"]))
-    design = Design(
-        facade, RENDER[rng.integers(len(RENDER))], (bays, int(rng.integers(3, 6))), storeys, "flat"
-    )
+    design = Design(facade, RENDER[rng.integers(len(RENDER))], (bays, int(rng.integers(3, 6))), storeys, "flat")
     wall = Look(BUILDING, design.colour, facade, WINDOWS | NO_SHADOW, gloss=0.6)
     for side in range(4):
         storey_wall(mesh, design, side, 0.0, storeys * STOREY, wall, rng.integers(0, 16, 2) / 4.0)

@@ -86,9 +86,7 @@ def detached_house(rng: np.random.Generator) -> Design:
     colour = (1.0, 1.0, 1.0) if "brick" in facade else RENDER[rng.integers(len(RENDER))]
     extras = ("chimneys", "dormers") if rng.random() < 0.5 else ("chimneys",)
     bays = (int(rng.integers(3, 5)), int(rng.integers(2, 4)))
-    return Design(
-        facade, colour, bays, int(rng.integers(1, 3)), str(rng.choice(["gable", "hip"])), "flats", extras
-    )
+    return Design(facade, colour, bays, int(rng.integers(1, 3)), str(rng.choice(["gable", "hip"])), "flats", extras)
 
 
 def office(rng: np.random.Generator, bays: int) -> Design:

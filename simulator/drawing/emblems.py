@@ -102,9 +102,7 @@ def plate(rng: Generator) -> np.ndarray:
     picture = canvas(CREAM)
     letters = list("ABCDEFGHJKLMNPRSTUVWXYZ")
     for row in range(4):
-        text = (
-            "".join(rng.choice(letters, 2)) + f" {rng.integers(100, 999)} " + "".join(rng.choice(letters, 2))
-        )
+        text = "".join(rng.choice(letters, 2)) + f" {rng.integers(100, 999)} " + "".join(rng.choice(letters, 2))
         write(picture, text, (280, 64 + row * 128), 64, BLACK)
         picture[row * 128 : row * 128 + 128, :44] = BLUE
         picture[row * 128 : row * 128 + 5], picture[row * 128 + 123 : row * 128 + 128] = 0.2, 0.2
@@ -127,9 +125,7 @@ def posters(rng: Generator) -> np.ndarray:
         base = rng.random(3) * 0.7 + 0.15
         block = picture[y : y + 256, x : x + 256]
         block[:] = base + (np.linspace(0, 0.3, 256)[:, None, None])
-        cv2.circle(
-            block, (int(rng.integers(60, 200)), 150), int(rng.integers(40, 80)), (1 - base).tolist(), -1
-        )
+        cv2.circle(block, (int(rng.integers(60, 200)), 150), int(rng.integers(40, 80)), (1 - base).tolist(), -1)
         write(block, first, (128, 50), 34, CREAM)
         write(block, second, (128, 215), 34, CREAM)
     return rgba(np.clip(picture, 0, 1))

@@ -116,9 +116,7 @@ def facade(style: Facade) -> Painter:
     """The painter of a style."""
 
     def painter(rng: Generator) -> np.ndarray:
-        wall = (
-            surfaces.PAINTERS[style.wall](rng)[..., :3] / np.float32(255) * np.array(style.tint, np.float32)
-        )
+        wall = surfaces.PAINTERS[style.wall](rng)[..., :3] / np.float32(255) * np.array(style.tint, np.float32)
         glass = np.zeros((SIZE, SIZE), np.float32)
         for floor in range(4):
             wall[floor * BAY : floor * BAY + 3] *= style.band
@@ -143,9 +141,7 @@ def paint_window(wall: np.ndarray, glass: np.ndarray, style: Facade, rng: Genera
         dress(wall[top:bottom, left:right], rng)
     glass[top:bottom, left:right] = 0.95
     columns, rows = style.panes
-    bars = [
-        (np.s_[top:bottom, x - 1 : x + 2]) for x in np.linspace(left, right, columns + 1).astype(int)[1:-1]
-    ]
+    bars = [(np.s_[top:bottom, x - 1 : x + 2]) for x in np.linspace(left, right, columns + 1).astype(int)[1:-1]]
     bars += [(np.s_[y - 1 : y + 1, left:right]) for y in np.linspace(top, bottom, rows + 1).astype(int)[1:-1]]
     for bar in bars:
         wall[bar], glass[bar] = style.frame, 0.0

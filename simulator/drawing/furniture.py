@@ -71,12 +71,8 @@ def signal_head(mesh: Mesh, at: tuple[float, float, float]) -> None:
             on.but(colour=tuple(0.05 * c for c in colour), glow=63.0),
         )
         hood = np.linspace(-0.1 * np.pi, 1.1 * np.pi, mesh.segments(9, 5))
-        arc = np.stack(
-            [np.zeros_like(hood), y + 0.135 * np.cos(hood), z + rise + 0.135 * np.sin(hood)], axis=1
-        )
-        mesh.grid(
-            arc + np.array([[[front + 0.17, 0, 0]], [[front, 0, 0]]]), case.but(flags=TWO_SIDED | NO_SHADOW)
-        )
+        arc = np.stack([np.zeros_like(hood), y + 0.135 * np.cos(hood), z + rise + 0.135 * np.sin(hood)], axis=1)
+        mesh.grid(arc + np.array([[[front + 0.17, 0, 0]], [[front, 0, 0]]]), case.but(flags=TWO_SIDED | NO_SHADOW))
 
 
 def disc(mesh: Mesh, at: tuple[float, float, float], radius: float, look: Look) -> None:
@@ -96,9 +92,7 @@ def traffic_light(detail: float, reach: float) -> Triangles:
     mesh.tube((0, 0, 0.5), (0, 0, high), 0.085, 0.065, STEEL, 8)
     signal_head(mesh, (0.08, 0.0, 2.75))
     if reach:
-        mesh.path(
-            [(0, 0, high - 0.25), (0, reach * 0.15, high + 0.05), (0, reach, high + 0.12)], 0.05, STEEL, 7
-        )
+        mesh.path([(0, 0, high - 0.25), (0, reach * 0.15, high + 0.05), (0, reach, high + 0.12)], 0.05, STEEL, 7)
         signal_head(mesh, (0.06, reach - 0.25, high - 0.3))
         mesh.tube((0, reach - 0.25, high - 0.2), (0, reach - 0.25, high + 0.1), 0.03, None, STEEL, 5)
     mesh.box((-0.06, -0.12, 1.0), (0.14, 0.12, 1.28), Look(STATIC, (0.62, 0.50, 0.05)), bottom=True)
@@ -158,9 +152,7 @@ def wheelie_bin(detail: float) -> Triangles:
         mesh.quads([[rows[0][i], rows[0][i + 1], rows[1][i + 1], rows[1][i]]], body)
     mesh.box((-0.33, -0.30, high), (0.33, 0.30, high + 0.06), body, bottom=True)
     for y in (-0.2, 0.2):
-        mesh.tube(
-            (-0.24, y - 0.04, 0.1), (-0.24, y + 0.04, 0.1), 0.1, None, Look(DYNAMIC, (0.02, 0.02, 0.02)), 8
-        )
+        mesh.tube((-0.24, y - 0.04, 0.1), (-0.24, y + 0.04, 0.1), 0.1, None, Look(DYNAMIC, (0.02, 0.02, 0.02)), 8)
     return mesh.build()
 
 
@@ -223,9 +215,7 @@ def bus_shelter(detail: float) -> Triangles:
     poster = Look(STATIC, texture="posters", glow=0.35)
     mesh.box((-0.6, 1.9, 0.25), (0.5, 2.0, 2.2), IRON)
     face = UNIT * [0.5, 0.5]
-    mesh.quads(
-        [[(-0.5, 1.895, 0.4), (0.4, 1.895, 0.4), (0.4, 1.895, 2.05), (-0.5, 1.895, 2.05)]], poster, face
-    )
+    mesh.quads([[(-0.5, 1.895, 0.4), (0.4, 1.895, 0.4), (0.4, 1.895, 2.05), (-0.5, 1.895, 2.05)]], poster, face)
     mesh.quads(
         [[(0.4, 2.005, 0.4), (-0.5, 2.005, 0.4), (-0.5, 2.005, 2.05), (0.4, 2.005, 2.05)]],
         poster,
@@ -277,9 +267,7 @@ def power_pole(detail: float) -> Triangles:
     for z in (7.6, 8.3):
         mesh.box((-0.06, -1.0, z), (0.06, 1.0, z + 0.1), timber, bottom=True)
         for y in (-0.9, -0.45, 0.45, 0.9):
-            mesh.tube(
-                (0, y, z + 0.1), (0, y, z + 0.24), 0.035, None, Look(POLE, (0.5, 0.52, 0.5), gloss=0.4), 6
-            )
+            mesh.tube((0, y, z + 0.1), (0, y, z + 0.24), 0.035, None, Look(POLE, (0.5, 0.52, 0.5), gloss=0.4), 6)
     return mesh.build()
 
 

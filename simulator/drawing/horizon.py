@@ -50,9 +50,7 @@ def open_land(mesh: Mesh, low: np.ndarray, high: np.ndarray) -> None:
     strips = [(-far, -far, far, y0), (-far, y1, far, far), (-far, y0, x0, y1), (x1, y0, far, y1)]
     for a, b, c, d in strips:
         flat = np.array([(a, b), (c, b), (c, d), (a, d)])
-        mesh.quads(
-            [np.column_stack([flat, np.full(4, 0.0)])], FIELDS.but(flags=NO_SHADOW | HILL), flat / 23.0
-        )
+        mesh.quads([np.column_stack([flat, np.full(4, 0.0)])], FIELDS.but(flags=NO_SHADOW | HILL), flat / 23.0)
     for x in np.arange(x0, x1, 32.0):
         for y in np.arange(y0, y1, 32.0):
             flat = np.array([(x, y), (x + 32, y), (x + 32, y + 32), (x, y + 32)])

@@ -53,9 +53,7 @@ PAVED = 64  # lies flat: gets wet, has puddles, is darkened under cars
 PAINT = 128  # takes the colour of the thing that it is part of
 HILL = 256  # far away: fades into the haze like things at the horizon
 
-UNIT = np.array(
-    [(1, 1), (0, 1), (0, 0), (1, 0)], np.float32
-)  # upright quad: corners run leftwards to the viewer
+UNIT = np.array([(1, 1), (0, 1), (0, 0), (1, 0)], np.float32)  # upright quad: corners run leftwards to the viewer
 
 HALVES = [0, 1, 2, 0, 2, 3]  # a quad's corners as two triangles
 
@@ -161,8 +159,7 @@ class Mesh:
         out.attributes[:, 6:15] = np.tile(plane, 3)
         looks = [part.look for part in self.parts]
         numbers = [
-            (*k.colour, k.gloss, k.glow, textures.INDEX[k.texture], k.flags, k.label, k.lamp, k.lift)
-            for k in looks
+            (*k.colour, k.gloss, k.glow, textures.INDEX[k.texture], k.flags, k.label, k.lamp, k.lift) for k in looks
         ]
         table = np.repeat(np.array(numbers), counts, axis=0)
         out.attributes[:, 15:] = table[:, :5]
@@ -248,9 +245,7 @@ class Mesh:
         """An upright box between two corners. scale: texture repeats a metre. top: a look for the lid."""
         (x0, y0, z0), (x1, y1, z1) = low, high
         ring = [(x0, y0), (x1, y0), (x1, y1), (x0, y1)]
-        sides = [
-            [(*a, z0), (*b, z0), (*b, z1), (*a, z1)] for a, b in zip(ring, ring[1:] + ring[:1], strict=True)
-        ]
+        sides = [[(*a, z0), (*b, z0), (*b, z1), (*a, z1)] for a, b in zip(ring, ring[1:] + ring[:1], strict=True)]
         spans = np.array([x1 - x0, y1 - y0, x1 - x0, y1 - y0])
         uv = UNIT[None] * np.stack([spans, np.full(4, z1 - z0)], axis=1)[:, None] * scale
         self.quads(sides, look, uv)
@@ -331,10 +326,7 @@ class Mesh:
             middle = (left + right) / 2
             along = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(middle, axis=0), axis=1))])
         width = np.linalg.norm(right - left, axis=1)
-        uv = (
-            np.stack([np.stack([np.zeros_like(width), along], -1), np.stack([width, along], -1)], axis=1)
-            * scale
-        )
+        uv = np.stack([np.stack([np.zeros_like(width), along], -1), np.stack([width, along], -1)], axis=1) * scale
         corners = np.stack([left[:-1], left[1:], right[1:], right[:-1]], axis=1)
         flat = np.stack([uv[:-1, 0], uv[1:, 0], uv[1:, 1], uv[:-1, 1]], axis=1)
         up = np.cross(corners[:, 1] - corners[:, 0], corners[:, 3] - corners[:, 0])[:, 2]

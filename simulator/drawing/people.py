@@ -77,9 +77,7 @@ def linear(colour: tuple[int, int, int]) -> Colour:
     return r, g, b
 
 
-def rings(
-    mesh: Mesh, sections: list[tuple[float, float, float, float, float]], look: Look, sides: int = 10
-) -> None:
+def rings(mesh: Mesh, sections: list[tuple[float, float, float, float, float]], look: Look, sides: int = 10) -> None:
     """A skin over ellipses, from bottom to top: x, y, z of the middle, half depth (x), half width (y)."""
     count = mesh.segments(sides, 5)
     angle = np.linspace(0, 2 * np.pi, count + 1)
@@ -233,9 +231,7 @@ def bag(mesh: Mesh, person: Person) -> None:
         mesh.box((-0.10, 0.215, 0.86), (0.14, 0.295, 1.06), look, bottom=True)
         mesh.path([(0.02, 0.25, 1.06), (0.0, 0.16, 1.46)], 0.012, look, 4)
     if person.bag == "case":
-        mesh.box(
-            (-0.14, -0.30, 0.52), (0.22, -0.215, 0.78), Look(PEDESTRIAN, (0.05, 0.03, 0.02)), bottom=True
-        )
+        mesh.box((-0.14, -0.30, 0.52), (0.22, -0.215, 0.78), Look(PEDESTRIAN, (0.05, 0.03, 0.02)), bottom=True)
 
 
 def rider(

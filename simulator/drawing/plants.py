@@ -49,23 +49,14 @@ def tree(kind_name: str, seed: int, detail: float = 1.0) -> Triangles:
     bark = BARK.but(colour=(1.9, 1.9, 1.85)) if white else BARK
     mesh.tube((0, 0, 0), (*bend, foot), radius, radius * 0.72, bark, 8, caps=False, repeat=(1, 0.5))
     if detail > 0.2:
-        mesh.tube(
-            (*bend, foot), (*bend * 1.5, top), radius * 0.72, 0.03, bark, 6, caps=False, repeat=(1, 0.5)
-        )
+        mesh.tube((*bend, foot), (*bend * 1.5, top), radius * 0.72, 0.03, bark, 6, caps=False, repeat=(1, 0.5))
     if kind.conifer:
         needles(mesh, kind, foot, rng)
         return mesh.build()
     angles = np.arange(kind.lobes) * 2.4 + rng.uniform(0, 6)
     level = (np.arange(kind.lobes) + 0.5) / kind.lobes
-    out = (
-        width
-        * 0.55
-        * np.sqrt(np.clip(1 - (2 * level - 0.85) ** 2, 0.08, 1))
-        * rng.uniform(0.75, 1.15, kind.lobes)
-    )
-    centres = np.stack(
-        [out * np.cos(angles), out * np.sin(angles), foot + height * (0.16 + 0.70 * level)], axis=1
-    )
+    out = width * 0.55 * np.sqrt(np.clip(1 - (2 * level - 0.85) ** 2, 0.08, 1)) * rng.uniform(0.75, 1.15, kind.lobes)
+    centres = np.stack([out * np.cos(angles), out * np.sin(angles), foot + height * (0.16 + 0.70 * level)], axis=1)
     centres[:, :2] += bend
     sizes = width * rng.uniform(0.42, 0.62, kind.lobes) * (1.0 - 0.22 * np.abs(level - 0.45))
     for centre in centres[: round(5 * detail - 0.6)]:
@@ -94,9 +85,7 @@ def leaves(
     corners = cards(place, out + 0.6 * rng.normal(size=(count, 3)), size, rng)
     normals = corners - (0.65 * centres[lobe] + 0.35 * middle)[:, None]
     normals /= np.linalg.norm(normals, axis=2, keepdims=True)
-    from_middle = np.linalg.norm(
-        (place - middle) / [kind.crown[0], kind.crown[0], kind.crown[1] * 0.55], axis=1
-    )
+    from_middle = np.linalg.norm((place - middle) / [kind.crown[0], kind.crown[0], kind.crown[1] * 0.55], axis=1)
     height = (place[:, 2] - centres[:, 2].min()) / np.ptp(centres[:, 2])
     open_sky = (0.30 + 0.70 * np.clip(from_middle, 0, 1)) * (0.62 + 0.38 * np.clip(height, 0, 1))
     tone = open_sky * rng.uniform(0.85, 1.15, count)
@@ -109,9 +98,7 @@ def needles(mesh: Mesh, kind: Kind, foot: float, rng: np.random.Generator) -> No
     level = np.sqrt(rng.random(count))
     angle = rng.uniform(0, 2 * np.pi, count)
     reach = kind.crown[0] * level * rng.uniform(0.55, 0.85, count)
-    place = np.stack(
-        [reach * np.cos(angle), reach * np.sin(angle), foot + kind.crown[1] * (1 - level)], axis=1
-    )
+    place = np.stack([reach * np.cos(angle), reach * np.sin(angle), foot + kind.crown[1] * (1 - level)], axis=1)
     out = np.stack([np.cos(angle), np.sin(angle), np.full(count, 1.1)], axis=1)
     size = kind.crown[0] * (0.20 + 0.26 * level) * mesh.detail**-0.33
     corners = cards(place, out + 0.25 * rng.normal(size=(count, 3)), size, rng)
@@ -131,9 +118,7 @@ def cards(place: np.ndarray, facing: np.ndarray, size: np.ndarray, rng: np.rando
     return np.stack([place - a - b, place + a - b, place + a + b, place - a + b], axis=1)
 
 
-def add_cards(
-    mesh: Mesh, corners: np.ndarray, normals: np.ndarray, colours: np.ndarray, texture: str
-) -> None:
+def add_cards(mesh: Mesh, corners: np.ndarray, normals: np.ndarray, colours: np.ndarray, texture: str) -> None:
     """Adds leaf cards, each with a colour of its own."""
     look = Look(VEGETATION, texture=texture, flags=LEAF_FLAGS)
     mesh.quads(corners, look, normals=normals.astype(np.float32), colours=colours)

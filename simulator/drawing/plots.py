@@ -201,9 +201,7 @@ def garden(site: Site, road: Road, side: str, s: float, width: float, depth: flo
         if k < trees:
             site.tree(x, y, scale=0.85)
         else:
-            site.put(
-                f"bush {rng.integers(3)}", x, y, VERGE_HEIGHT, rng.uniform(0, 360), rng.uniform(0.6, 1.3)
-            )
+            site.put(f"bush {rng.integers(3)}", x, y, VERGE_HEIGHT, rng.uniform(0, 360), rng.uniform(0.6, 1.3))
 
 
 def fill_parks(site: Site) -> None:

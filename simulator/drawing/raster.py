@@ -112,9 +112,7 @@ def set_up(
 
 
 @njit(inline="always", **JIT)
-def sample_box(
-    x0: float, x1: float, y0: float, y1: float, samples: int, view: View
-) -> tuple[int, int, int, int]:
+def sample_box(x0: float, x1: float, y0: float, y1: float, samples: int, view: View) -> tuple[int, int, int, int]:
     """First and last column and row of the samples within bounds in pixels; first past last if none."""
     left, top = max(0.0, ceil(x0 * samples - 0.5)), max(0.0, ceil(y0 * samples - 0.5))
     right = min(view.width * samples - 1.0, floor(x1 * samples - 0.5))

@@ -149,8 +149,7 @@ class Renderer:
             [
                 (distance - bodies.radius)[near],
                 (prop_distance - crowd.radius)[props],
-                np.linalg.norm(stage.chunk_centre[squares] - view.position, axis=1)
-                - 0.8 * stage.chunk_radius[squares],
+                np.linalg.norm(stage.chunk_centre[squares] - view.position, axis=1) - 0.8 * stage.chunk_radius[squares],
             ]
         )
         order = np.argsort(away, kind="stable")
@@ -204,9 +203,7 @@ class Renderer:
         ]
         return np.array([(start, job.result()) for start, job in zip(starts, jobs, strict=True)])
 
-    def _identify(
-        self, view: View, nearest: np.ndarray, depth: np.ndarray, seen: raster.Seen
-    ) -> dict[str, np.ndarray]:
+    def _identify(self, view: View, nearest: np.ndarray, depth: np.ndarray, seen: raster.Seen) -> dict[str, np.ndarray]:
         size, triangles = (view.height, view.width), self.stage.triangles
         label, distance, thing = (
             np.empty(size, np.uint8),
@@ -279,9 +276,7 @@ def view_of(camera: Camera) -> View:
     forward, right, up = matrix[:3, 0], matrix[:3, 1], matrix[:3, 2]
     focal = camera.width / 2 / float(np.tan(np.radians(camera.fov) / 2))
     rows = np.ascontiguousarray(np.stack([right, up, forward]))
-    return View(
-        rows, matrix[:3, 3].copy(), focal, camera.width / 2, camera.height / 2, camera.width, camera.height
-    )
+    return View(rows, matrix[:3, 3].copy(), focal, camera.width / 2, camera.height / 2, camera.width, camera.height)
 
 
 def mirror_view(view: View) -> View:

@@ -52,9 +52,7 @@ def gable_roof(mesh: Mesh, design: Design, top: float, rng: np.random.Generator)
         tiles,
         uv,
     )
-    gable = Look(
-        BUILDING, tuple(0.92 * c for c in design.colour), "brick" if "brick" in design.facade else "plaster"
-    )
+    gable = Look(BUILDING, tuple(0.92 * c for c in design.colour), "brick" if "brick" in design.facade else "plaster")
     mesh.triangles(
         [[(x, y, z), (-x, y, z), (0, y, ridge)], [(-x, -y, z), (x, -y, z), (0, -y, ridge)]],
         gable,
@@ -144,9 +142,7 @@ def dormer(mesh: Mesh, x: float, y: float, z: float, high: float, tiles: Look) -
     glass = Look(BUILDING, (0.03, 0.035, 0.04), gloss=0.9)
     f = x + 0.01
     for a, b in ((y - 0.5, y - 0.04), (y + 0.04, y + 0.5)):
-        mesh.quads(
-            [[(f, a, z + 0.1), (f, b, z + 0.1), (f, b, z + high - 0.12), (f, a, z + high - 0.12)]], glass
-        )
+        mesh.quads([[(f, a, z + 0.1), (f, b, z + 0.1), (f, b, z + high - 0.12), (f, a, z + high - 0.12)]], glass)
     mesh.box((x - 2.2, y - 0.75, z + high), (x + 0.18, y + 0.75, z + high + 0.1), tiles, bottom=True)
 
 

@@ -300,12 +300,8 @@ def diffuse(
     bounce = (1 - upward) * 0.40
     bounce_sun = (1 - upward) * 0.10 * light.sun[2]
     r = light.ambient[0] * (upward + bounce) * open_sky + light.beam[0] * (direct + bounce_sun * open_sky)
-    g = light.ambient[1] * (upward + bounce * 0.95) * open_sky + light.beam[1] * (
-        direct + bounce_sun * open_sky
-    )
-    b = light.ambient[2] * (upward + bounce * 0.86) * open_sky + light.beam[2] * (
-        direct + bounce_sun * open_sky
-    )
+    g = light.ambient[1] * (upward + bounce * 0.95) * open_sky + light.beam[1] * (direct + bounce_sun * open_sky)
+    b = light.ambient[2] * (upward + bounce * 0.86) * open_sky + light.beam[2] * (direct + bounce_sun * open_sky)
     if light.night > 0.05:
         lamp = lamplight(wx, wy, wz, nx, ny, nz, scene.lamps) * light.night
         beam = headlight(wx, wy, wz, nx, ny, nz, scene.headlights) * light.night

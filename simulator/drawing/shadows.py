@@ -82,16 +82,12 @@ class ShadeKeeper:
         stage = self.scenery.stage
 
         def near(centre: np.ndarray, radius: np.ndarray) -> np.ndarray:
-            return np.flatnonzero(
-                (np.abs(centre @ axes[:2].T - on_map) < REACH + radius[:, None]).all(axis=1)
-            )
+            return np.flatnonzero((np.abs(centre @ axes[:2].T - on_map) < REACH + radius[:, None]).all(axis=1))
 
         squares = near(stage.chunk_centre, stage.chunk_radius)
         props = near(stage.crowd.centre, stage.crowd.radius)
         stage.clear()
-        first, last = stage.place(
-            stage.crowd, props, np.full(len(props), CASTER_LEVEL), np.zeros(len(props), np.int64)
-        )
+        first, last = stage.place(stage.crowd, props, np.full(len(props), CASTER_LEVEL), np.zeros(len(props), np.int64))
         return Ranges(
             np.concatenate([first, stage.chunk_first[squares]]),
             np.concatenate([last, stage.chunk_last[squares]]),
@@ -110,9 +106,7 @@ class ShadeKeeper:
         middle = corner + CONTACT_TEXELS / CONTACT_SCALE / 2
         reach = CONTACT_TEXELS / CONTACT_SCALE / 2 + 5
         crowd = stage.crowd
-        darken_under(
-            contact, corner, crowd, np.flatnonzero(np.abs(crowd.centre[:, :2] - middle).max(axis=1) < reach)
-        )
+        darken_under(contact, corner, crowd, np.flatnonzero(np.abs(crowd.centre[:, :2] - middle).max(axis=1) < reach))
         return contact
 
     def with_bodies(self, shade: Shade, bodies: Crowd, moving: Ranges, pool: ThreadPoolExecutor) -> Shade:
@@ -130,11 +124,7 @@ def light_axes(light: Light) -> np.ndarray:
     """Rows (3, 3): right and up as the sun sees them, and the direction of its light."""
     along = -np.array(light.sun)
     right = np.cross(along, [0.0, 0.0, 1.0])
-    right = (
-        right / max(float(np.linalg.norm(right)), 1e-6)
-        if abs(along[2]) < 0.9999
-        else np.array([1.0, 0.0, 0.0])
-    )
+    right = right / max(float(np.linalg.norm(right)), 1e-6) if abs(along[2]) < 0.9999 else np.array([1.0, 0.0, 0.0])
     return np.stack([right, np.cross(right, along), along])
 
 

@@ -84,9 +84,7 @@ def traffic(network: RoadNetwork, seed: int) -> list[Body]:
                     side = rng.uniform(-0.9, 0.9)
                     yaw = pose.yaw + 180.0 * rng.integers(2)
                     turn = np.radians(pose.yaw)
-                    pose = Transform(
-                        pose.x - side * np.sin(turn), pose.y + side * np.cos(turn), 0.14, yaw=yaw
-                    )
+                    pose = Transform(pose.x - side * np.sin(turn), pose.y + side * np.cos(turn), 0.14, yaw=yaw)
                 places.append((pose, names, speed))
     for crossing in network.crossings:
         road = network.roads[crossing.road]
@@ -98,9 +96,7 @@ def traffic(network: RoadNetwork, seed: int) -> list[Body]:
         name = names[rng.integers(len(names))]
         colours = CATALOGUE[name].colours
         lights = 8 if rng.random() < 0.3 else 0
-        bodies.append(
-            Body(number, name, pose, colours[rng.integers(len(colours))], lights, speed, float(rng.random()))
-        )
+        bodies.append(Body(number, name, pose, colours[rng.integers(len(colours))], lights, speed, float(rng.random())))
     return bodies
 
 
@@ -111,9 +107,7 @@ def without_collisions(bodies: list[Body], pose: Transform) -> list[Body]:
 
 def light_states(network: RoadNetwork) -> dict[int, str]:
     """Group 0 green, the others red."""
-    return {
-        n: "green" if s.group == 0 else "red" for n, s in network.signals.items() if s.kind == "traffic_light"
-    }
+    return {n: "green" if s.group == 0 else "red" for n, s in network.signals.items() if s.kind == "traffic_light"}
 
 
 def in_colour(picture: np.ndarray) -> np.ndarray:
@@ -153,9 +147,7 @@ def main() -> None:
     arguments = parser.parse_args()
     sheet = contact_sheet(arguments.width, arguments.height, arguments.seed)
     if not cv2.imwrite(str(arguments.out), sheet):
-        raise SystemExit(
-            f"{arguments.out} cannot be written; give a path that ends in .png in an existing folder."
-        )
+        raise SystemExit(f"{arguments.out} cannot be written; give a path that ends in .png in an existing folder.")
     print(f"{arguments.out}: 12 pictures and their labels")
 
 

@@ -104,9 +104,7 @@ class Site:
         """Adds a tree of some kind."""
         kind = kinds[self.rng.integers(len(kinds))]
         name = f"tree {kind} {self.rng.integers(3)}"
-        self.put(
-            name, x, y, VERGE_HEIGHT - 0.02, self.rng.uniform(0, 360), scale * self.rng.uniform(0.85, 1.15)
-        )
+        self.put(name, x, y, VERGE_HEIGHT - 0.02, self.rng.uniform(0, 360), scale * self.rng.uniform(0.85, 1.15))
 
 
 def zone_centres(network: RoadNetwork, land: Land, rng: np.random.Generator) -> tuple[np.ndarray, list[str]]:
@@ -115,9 +113,7 @@ def zone_centres(network: RoadNetwork, land: Land, rng: np.random.Generator) -> 
     count = 16
     points = land.corner + rng.random((count, 2)) * np.array([columns, rows]) * land.CELL
     shares = SHARES.get(network.name, EVEN)
-    drawn = np.concatenate(
-        [np.repeat(np.arange(5), np.round(np.array(shares) * count).astype(int)), np.arange(5)]
-    )
+    drawn = np.concatenate([np.repeat(np.arange(5), np.round(np.array(shares) * count).astype(int)), np.arange(5)])
     kinds = rng.permutation(drawn[:count])
     return points, [ZONES[k] for k in kinds]
 

@@ -72,9 +72,7 @@ def surroundings(dx: float, dy: float, dz: float, light: Light, clouds: np.ndarr
 
 
 @njit(**LEAF)
-def hazed(
-    r: float, g: float, b: float, distance: float, dx: float, dy: float, light: Light, hill: int
-) -> tuple:
+def hazed(r: float, g: float, b: float, distance: float, dx: float, dy: float, light: Light, hill: int) -> tuple:
     """Mixes in the air between camera and point."""
     through = exp(-max(distance - light.haze_start, 0.0) * light.haze - (0.0009 * distance if hill else 0.0))
     towards = max(dx * light.sun[0] + dy * light.sun[1], 0.0)

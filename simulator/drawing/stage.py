@@ -52,9 +52,7 @@ class Crowd:
         self.last = np.array([m.last for m in self.models], np.int64).reshape(-1, LEVELS)
         local = np.array([m.centre for m in self.models]).reshape(-1, 3)
         self.centre = np.einsum("nij,nj->ni", self.matrix[:, :3, :3], local) + self.matrix[:, :3, 3]
-        self.radius = np.array([m.radius for m in self.models]) * np.linalg.norm(
-            self.matrix[:, :3, 0], axis=1
-        )
+        self.radius = np.array([m.radius for m in self.models]) * np.linalg.norm(self.matrix[:, :3, 0], axis=1)
 
     def distance(self, position: np.ndarray) -> np.ndarray:
         """Metres (n,) from a point to the middle of each thing."""

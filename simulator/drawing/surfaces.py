@@ -17,9 +17,7 @@ Generator = np.random.Generator
 Painter = Callable[[Generator], np.ndarray]
 
 
-def noise(
-    rng: Generator, cells: int = 4, octaves: int = 6, fade: float = 0.55, size: int = SIZE
-) -> np.ndarray:
+def noise(rng: Generator, cells: int = 4, octaves: int = 6, fade: float = 0.55, size: int = SIZE) -> np.ndarray:
     """Smooth tiling noise (size, size) float32 with mean near 0.5; `cells` blobs across at the coarsest."""
     total, weight, amplitude = np.zeros((size, size), np.float32), 0.0, 1.0
     for octave in range(octaves):
@@ -35,9 +33,7 @@ def noise(
     return total / weight
 
 
-def rgba(
-    picture: np.ndarray, colour: tuple[float, ...] = (1, 1, 1), alpha: np.ndarray | float = 1.0
-) -> np.ndarray:
+def rgba(picture: np.ndarray, colour: tuple[float, ...] = (1, 1, 1), alpha: np.ndarray | float = 1.0) -> np.ndarray:
     """RGBA uint8 of a picture in 0..1, grey (tinted with `colour`) or RGB."""
     picture = np.asarray(picture, np.float32)
     out = np.empty((SIZE, SIZE, 4), np.float32)
@@ -149,9 +145,7 @@ def grass(rng: Generator) -> np.ndarray:
     blades = cv2.GaussianBlur(rng.random((SIZE, SIZE)).astype(np.float32), (0, 0), sigmaX=0.8, sigmaY=2.0)
     tone = 0.46 + 0.16 * (noise(rng, 4) - 0.5) + 0.20 * (noise(rng, 32, 4) - 0.5) + 0.65 * (blades - 0.5)
     dry = np.clip((noise(rng, 4) - 0.45) * 2.2, 0, 1)[..., None]
-    return rgba(
-        tone[..., None] * ((1 - dry) * np.array([0.80, 1.0, 0.46]) + dry * np.array([1.02, 0.98, 0.58]))
-    )
+    return rgba(tone[..., None] * ((1 - dry) * np.array([0.80, 1.0, 0.46]) + dry * np.array([1.02, 0.98, 0.58])))
 
 
 def soil(rng: Generator) -> np.ndarray:

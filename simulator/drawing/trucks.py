@@ -21,9 +21,7 @@ def box_sides(
         [[(x1, -y, z0), (x0, -y, z0), (x0, -y, z1), (x1, -y, z1)][::-1]],
         look.but(flags=look.flags | TWO_SIDED),
     )
-    mesh.quads(
-        [[(x0, y, z0), (x1, y, z0), (x1, y, z1), (x0, y, z1)][::-1]], look.but(flags=look.flags | TWO_SIDED)
-    )
+    mesh.quads([[(x0, y, z0), (x1, y, z0), (x1, y, z1), (x0, y, z1)][::-1]], look.but(flags=look.flags | TWO_SIDED))
 
 
 def boxy(
@@ -71,9 +69,7 @@ def box_lamps(mesh: Mesh, front: float, rear: float, half: float, finish: Finish
     for side in (-1, 1):
         y0, y1 = sorted((side * (half - 0.12), side * (half - 0.46)))
         b0, b1 = sorted((side * (half - 0.06), side * (half - 0.28)))
-        mesh.box(
-            (front - 0.1, y0, low), (front + 0.015, y1, low + 0.2), finish.lamp((0.6, 0.63, 0.66), LIT, 5.0)
-        )
+        mesh.box((front - 0.1, y0, low), (front + 0.015, y1, low + 0.2), finish.lamp((0.6, 0.63, 0.66), LIT, 5.0))
         mesh.box(
             (rear - 0.015, b0, low + 0.1),
             (rear + 0.1, b1, low + 0.36),
@@ -181,8 +177,6 @@ def bus(type_id: str, detail: float = 1.0) -> Triangles:
     )
     for side in (-1, 1):
         y0, y1 = sorted((side * (half + 0.02), side * (half + 0.16)))
-        mesh.box(
-            (front - 0.15, y0, height * 0.55), (front - 0.05, y1, height * 0.72), finish.dark, bottom=True
-        )
+        mesh.box((front - 0.15, y0, height * 0.55), (front - 0.05, y1, height * 0.72), finish.dark, bottom=True)
     box_lamps(mesh, front, rear, half, finish)
     return mesh.build()

@@ -17,9 +17,7 @@ def spoked_wheel(mesh: Mesh, x: float, radius: float, thick: float, label: int, 
     count, sides = mesh.segments(20, 8), mesh.segments(5, 3)
     turn, around = np.linspace(0, 2 * np.pi, count + 1)[:, None], np.linspace(0, 2 * np.pi, sides + 1)[None]
     reach = radius - thick + thick * np.cos(around)
-    tyre = np.stack(
-        [x + reach * np.cos(turn), -thick * np.sin(around) + 0 * turn, radius + reach * np.sin(turn)], -1
-    )
+    tyre = np.stack([x + reach * np.cos(turn), -thick * np.sin(around) + 0 * turn, radius + reach * np.sin(turn)], -1)
     mesh.grid(tyre, Look(label, BLACK, flags=TWO_SIDED))
     metal = Look(label, CHROME, gloss=0.4)
     for angle in np.arange(spokes if mesh.detail > 0.4 else 0) * 2 * np.pi / spokes:

@@ -168,9 +168,7 @@ def lamps(mesh: Mesh, skin: Skin, finish: Finish) -> None:
     last = len(skin.points) - 1
     front = finish.lamp((0.40, 0.42, 0.44), LIT, 7.0)
     skin.patch(mesh, (0.80, CAP + 1.5), (3.1, 4.45), front)
-    skin.patch(
-        mesh, (last - CAP - 1.6, last - 0.75), (3.0, 4.55), finish.lamp((0.42, 0.012, 0.016), LIT, 1.6)
-    )
+    skin.patch(mesh, (last - CAP - 1.6, last - 0.75), (3.0, 4.55), finish.lamp((0.42, 0.012, 0.016), LIT, 1.6))
     skin.patch(
         mesh,
         (last - CAP - 0.3, last - 0.82),
@@ -202,9 +200,7 @@ def coarse_lamps(mesh: Mesh, half_length: float, width: float, shape: CarShape, 
             ),
         ):
             for k, look in enumerate(looks):
-                corners = np.array(
-                    upright(x + np.sign(x) * 0.01 * k, half, high - 0.09 + 0.04 * k, high + 0.09)
-                )
+                corners = np.array(upright(x + np.sign(x) * 0.01 * k, half, high - 0.09 + 0.04 * k, high + 0.09))
                 corners[:, 1] += y
                 mesh.quads([corners], look)
 
@@ -245,9 +241,5 @@ def trim(mesh: Mesh, skin: Skin, shape: CarShape, half_length: float, width: flo
                 bottom=True,
             )
     for side in (-1, 1):
-        mesh.ball(
-            (cowl - 0.32, side * (width + 0.01), shape.belt + 0.08), (0.07, 0.10, 0.075), finish.paint, 8, 5
-        )
-    skin.patch(
-        mesh, (skin.row(half_length * 0.35), skin.row(-half_length * 0.32)), (0.0, 0.8), finish.dark, 0.006
-    )
+        mesh.ball((cowl - 0.32, side * (width + 0.01), shape.belt + 0.08), (0.07, 0.10, 0.075), finish.paint, 8, 5)
+    skin.patch(mesh, (skin.row(half_length * 0.35), skin.row(-half_length * 0.32)), (0.0, 0.8), finish.dark, 0.006)

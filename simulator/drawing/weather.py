@@ -63,9 +63,7 @@ def light_of(weather: Weather, time: float) -> Light:
     sun = (np.cos(elevation) * np.cos(azimuth), np.cos(elevation) * np.sin(azimuth), np.sin(elevation))
     haze, start = haze_of(weather, rain, dust)
     ambient = (0.70 * sky["zenith"] + 0.48 * sky["horizon"]) * (1 + 0.45 * overcast * day)
-    ambient = mix(
-        ambient, np.full(3, ambient.mean()) * [1.04, 1.0, 0.98], 0.45
-    )  # streets bounce light of their own
+    ambient = mix(ambient, np.full(3, ambient.mean()) * [1.04, 1.0, 0.98], 0.45)  # streets bounce light of their own
     ambient = ambient + (1 - day) * np.array([0.010, 0.011, 0.014])
     return Light(
         sun=vector(sun),

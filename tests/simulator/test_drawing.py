@@ -70,9 +70,7 @@ def test_edges_of_labels_lie_on_edges_of_the_picture(networks, towns):
             np.abs(np.roll(grey, -1, 1) - np.roll(grey, 1, 1)),
             np.abs(np.roll(grey, -1, 0) - np.roll(grey, 1, 0)),
         )
-        edge = (np.roll(label, -1, 1) != np.roll(label, 1, 1)) | (
-            np.roll(label, -1, 0) != np.roll(label, 1, 0)
-        )
+        edge = (np.roll(label, -1, 1) != np.roll(label, 1, 1)) | (np.roll(label, -1, 0) != np.roll(label, 1, 0))
         inner = np.s_[4:-4, 4:-4]
         for dy in range(-2, 3):
             for dx in range(-2, 3):
@@ -165,8 +163,7 @@ def test_weather_does_not_change_labels(networks, towns):
     bodies = traffic(networks["Westgate"], 1)
     wanted = cameras(pose, "semantic_segmentation")
     pictures = [
-        towns["Westgate"].render(wanted, bodies, PRESETS[w], {}, 0.0)[0]
-        for w in ("ClearNoon", "HardRainNight")
+        towns["Westgate"].render(wanted, bodies, PRESETS[w], {}, 0.0)[0] for w in ("ClearNoon", "HardRainNight")
     ]
     assert np.array_equal(*pictures)
 
@@ -196,9 +193,7 @@ def test_lamps_of_a_vehicle_follow_its_light_bits(networks, towns):
     at = pose.location() + 7.0 * ahead / np.linalg.norm(ahead)
     reds = []
     for lights in (0, 8):
-        car = Body(
-            5, "vehicle.tesla.model3", Transform(at[0], at[1], 0.0, 0.0, pose.yaw), (230, 230, 230), lights
-        )
+        car = Body(5, "vehicle.tesla.model3", Transform(at[0], at[1], 0.0, 0.0, pose.yaw), (230, 230, 230), lights)
         (rgb,) = towns["Eastfield"].render(cameras(pose, "rgb"), [car], PRESETS["CloudyNoon"], {}, 0.0)
         reds.append(((rgb[..., 2].astype(int) - rgb[..., 1]) > 90).sum())
     assert reds[1] > reds[0] + 5

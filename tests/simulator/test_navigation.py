@@ -48,9 +48,7 @@ def test_neighbours_know_each_other(network):
 def test_sidewalk_polygons_lie_on_the_sidewalk(network):
     mesh, ground = build_mesh(network), Ground(network)
     middles = [
-        np.mean([mesh.points[c] for c in corners], axis=0)
-        for corners, area in mesh.polygons
-        if area == SIDEWALK
+        np.mean([mesh.points[c] for c in corners], axis=0) for corners, area in mesh.polygons if area == SIDEWALK
     ]
     heights = np.array([ground.height(x, y) for x, y in middles])
     assert (heights == KERB_HEIGHT).mean() > 0.99

@@ -134,9 +134,7 @@ def test_a_driver_finds_the_light_ahead_and_those_green_together_with_it(network
     (found,) = waypoint.get_landmarks_of_type(30.0, "1000001")
     assert int(found.id) == light.id
     assert found.distance == pytest.approx(20.0, abs=0.01)
-    together = {
-        s.id for s in network.signals.values() if (s.junction, s.group) == (light.junction, light.group)
-    }
+    together = {s.id for s in network.signals.values() if (s.junction, s.group) == (light.junction, light.group)}
     assert {int(landmark.id) for landmark in client_map.get_landmark_group(found)} == together
 
 

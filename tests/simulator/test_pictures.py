@@ -112,18 +112,14 @@ def test_rays_meet_the_road(world):
 
 def test_a_pedestrian_stands_on_the_sidewalk(world):
     town_map = world.get_map()
-    place = town_map.get_waypoint(
-        town_map.get_spawn_points()[0].location, lane_type=carla.LaneType.Sidewalk
-    ).transform
+    place = town_map.get_waypoint(town_map.get_spawn_points()[0].location, lane_type=carla.LaneType.Sidewalk).transform
     walker = world.spawn_actor(
         world.get_blueprint_library().find("walker.pedestrian.0002"),
         carla.Transform(place.location + carla.Location(z=1.0), place.rotation),
     )
     for _ in range(20):
         world.tick()
-    eye = carla.Transform(
-        place.location - 4.0 * place.get_forward_vector() + carla.Location(z=1.0), place.rotation
-    )
+    eye = carla.Transform(place.location - 4.0 * place.get_forward_vector() + carla.Location(z=1.0), place.rotation)
     labels, depth = look(world, eye, ("semantic_segmentation", "depth"))
     rows, columns = np.nonzero(labels[..., 2] == PEDESTRIAN)
     assert len(rows) > 100

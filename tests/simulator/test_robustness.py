@@ -135,9 +135,9 @@ def test_the_next_client_goes_on_where_one_was_killed_in_a_tick():
         assert world.get_settings().synchronous_mode
         world.apply_settings(carla.WorldSettings(synchronous_mode=True, fixed_delta_seconds=0.05))
         left = world.get_actors()
-        assert [
-            actor.destroy() for pattern in ("vehicle.*", "sensor.*") for actor in left.filter(pattern)
-        ] == [*(True, True)]
+        assert [actor.destroy() for pattern in ("vehicle.*", "sensor.*") for actor in left.filter(pattern)] == [
+            *(True, True)
+        ]
         record(world, 3)
         world.apply_settings(carla.WorldSettings())
 

@@ -75,9 +75,7 @@ def test_a_car_without_physics_stays_where_it_is_put(world, spawn):
 
 
 def test_a_walker_goes_where_it_is_told(world, spawn):
-    sidewalk = (
-        world.get_map().get_waypoint(point(world).location, lane_type=carla.LaneType.Sidewalk).transform
-    )
+    sidewalk = world.get_map().get_waypoint(point(world).location, lane_type=carla.LaneType.Sidewalk).transform
     sidewalk.location.z = 1.5
     walker = spawn("walker.pedestrian.0001", sidewalk)
     world.tick()
@@ -99,9 +97,7 @@ def test_controllers_walk_pedestrians_along_sidewalks(world, spawn):
     world.set_pedestrians_seed(3)
     places = [world.get_random_location_from_navigation() for _ in range(8)]
     assert all(places)
-    walkers = [
-        spawn(f"walker.pedestrian.{i + 1:04d}", carla.Transform(place)) for i, place in enumerate(places)
-    ]
+    walkers = [spawn(f"walker.pedestrian.{i + 1:04d}", carla.Transform(place)) for i, place in enumerate(places)]
     world.tick()
     controllers = [spawn("controller.ai.walker", carla.Transform(), walker) for walker in walkers]
     world.tick()

@@ -133,9 +133,7 @@ def test_a_batch_answers_each_command(client, world):
     blueprint = world.get_blueprint_library().find("vehicle.audi.tt")
     answers = client.apply_batch_sync(
         [
-            command.SpawnActor(blueprint, point(world, 0)).then(
-                command.SetSimulatePhysics(command.FutureActor, False)
-            ),
+            command.SpawnActor(blueprint, point(world, 0)).then(command.SetSimulatePhysics(command.FutureActor, False)),
             command.SpawnActor(blueprint, point(world, 0)),
             command.SpawnActor(blueprint, point(world, 1)),
             command.DestroyActor(10**6),
