@@ -8,7 +8,13 @@ from tests.conftest import LABELS
 
 @pytest.mark.parametrize(
     ("table", "ids", "classes"),
-    [("carla_0.9.0", 13, 12), ("carla_0.9.10", 23, 22), ("carla_0.9.14", 29, 28), ("camvid", 12, 11)],
+    [
+        ("carla_0.9.0", 13, 12),
+        ("carla_0.9.10", 23, 22),
+        ("carla_0.9.14", 29, 28),
+        ("carla_0.9.14_driving", 29, 14),
+        ("camvid", 12, 11),
+    ],
 )
 def test_tables_that_ship_hold_all_ids_and_survive_a_round_trip(table, ids, classes):
     labels = read_labels(TABLES / f"{table}.csv")
