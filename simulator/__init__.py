@@ -1,0 +1,1 @@
+"""A small town that speaks CARLA's wire protocol, for machines without CARLA."""

@@ -1,0 +1,1 @@
+"""Pictures of the town: geometry, light and labels from code alone."""

@@ -1,0 +1,272 @@
+"""Triangle meshes: a builder with the few shapes that everything in the town is made of.
+
+A triangle's front is the side from which cross(b - a, c - a), as the formula gives it, points to the viewer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+
+from simulator.drawing import textures
+
+(
+    NONE, ROAD, SIDEWALK, BUILDING, WALL, FENCE, POLE, TRAFFIC_LIGHT, TRAFFIC_SIGN, VEGETATION, TERRAIN, SKY,
+    PEDESTRIAN, RIDER, CAR, TRUCK, BUS, TRAIN, MOTORCYCLE, BICYCLE, STATIC, DYNAMIC, OTHER, WATER, ROAD_LINE,
+    GROUND,
+) = range(26)  # fmt: skip
+
+TWO_SIDED = 1  # seen from both sides
+CUTOUT = 2  # the texture's alpha is an outline
+NO_SHADOW = 4  # throws none
+FOLIAGE = 8  # light passes through
+OPEN = 16  # no darkening towards the ground
+WINDOWS = 32  # the texture's alpha is glass: it mirrors the sky, and some of it is lit at night
+PAVED = 64  # lies flat: gets wet, has puddles, is darkened under cars
+PAINT = 128  # takes the colour of the thing that it is part of
+HILL = 256  # far away: fades into the haze like things at the horizon
+
+UNIT = np.array([(1, 1), (0, 1), (0, 0), (1, 0)], np.float32)  # upright quad: corners run leftwards to the viewer
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a surface looks and what it is.
+
+    texture: a name in `textures.NAMES`. colour: linear RGB factor on it. label: CARLA id. gloss: 0 to 1.
+    glow: light it gives off, as a multiple of its colour. lamp: light bits that turn the glow on; 0: always on.
+    lift: depth factor above 1 by which it wins over what lies in the same plane.
+    """
+
+    label: int
+    colour: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    texture: str = "white"
+    flags: int = 0
+    gloss: float = 0.0
+    glow: float = 0.0
+    lamp: int = 0
+    lift: float = 1.0
+
+    def but(self, **changes: object) -> Look:
+        """The same with some fields changed."""
+        return replace(self, **changes)
+
+
+class Triangles(NamedTuple):
+    """n triangles. vertices (n, 9), attributes (n, 20): texture u, v of three corners, three normals,
+    colour, gloss, glow; texture, flags, label, lamp, lift (n,); object (n,) number for instance pictures."""
+
+    vertices: np.ndarray
+    attributes: np.ndarray
+    texture: np.ndarray
+    flags: np.ndarray
+    label: np.ndarray
+    lamp: np.ndarray
+    lift: np.ndarray
+    object: np.ndarray
+
+
+TYPES = Triangles(*(np.dtype(t) for t in ("f4", "f4", "i2", "i4", "u1", "u2", "f4", "i4")))
+
+
+def empty_triangles(count: int) -> Triangles:
+    """Room for `count` triangles, values undefined."""
+    shapes = [(count, 9), (count, 20)] + [(count,)] * 6
+    return Triangles(*(np.empty(shape, kind) for shape, kind in zip(shapes, TYPES, strict=True)))
+
+
+def concatenate(parts: Iterable[Triangles]) -> Triangles:
+    """All triangles of `parts` in one."""
+    parts = list(parts)
+    return Triangles(*(np.ascontiguousarray(np.concatenate(field)) for field in zip(*parts, strict=True)))
+
+
+def placed(triangles: Triangles, matrix: np.ndarray) -> Triangles:
+    """A copy moved by a (4, 4) matrix without shear."""
+    turn = matrix[:3, :3].astype(np.float32)
+    vertices = triangles.vertices.reshape(-1, 3) @ turn.T + matrix[:3, 3].astype(np.float32)
+    attributes = triangles.attributes.copy()
+    attributes[:, 6:15] = (attributes[:, 6:15].reshape(-1, 3) @ turn.T).reshape(-1, 9)
+    return triangles._replace(vertices=vertices.reshape(-1, 9).astype(np.float32), attributes=attributes)
+
+
+def turn_matrix(x: float, y: float, z: float = 0.0, yaw: float = 0.0, scale: float = 1.0) -> np.ndarray:
+    """Matrix (4, 4) of a thing that stands upright; yaw in degrees from x towards y."""
+    cos, sin = np.cos(np.radians(yaw)) * scale, np.sin(np.radians(yaw)) * scale
+    return np.array([[cos, -sin, 0, x], [sin, cos, 0, y], [0, 0, scale, z], [0, 0, 0, 1.0]])
+
+
+class Mesh:
+    """Collects shapes; `build` gives the triangles. `detail` scales how finely round things are cut."""
+
+    def __init__(self, detail: float = 1.0) -> None:
+        self.detail = detail
+        self.parts: list[Triangles] = []
+
+    def segments(self, count: int, least: int = 3) -> int:
+        """`count` scaled by the level of detail."""
+        return max(least, round(count * self.detail))
+
+    def build(self) -> Triangles:
+        """All shapes added so far."""
+        return concatenate(self.parts) if self.parts else empty_triangles(0)
+
+    def triangles(
+        self, corners: np.ndarray, look: Look, uv: np.ndarray | None = None, normals: np.ndarray | None = None
+    ) -> None:
+        """Triangles (n, 3, 3); uv (n, 3, 2) or (3, 2); normals (n, 3, 3), those of the planes if None."""
+        corners = np.asarray(corners, np.float32).reshape(-1, 3, 3)
+        count = len(corners)
+        if normals is None:
+            plane = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+            plane /= np.linalg.norm(plane, axis=1, keepdims=True) + 1e-12
+            normals = np.repeat(plane[:, None], 3, axis=1)
+        part = empty_triangles(count)
+        part.vertices[:] = corners.reshape(count, 9)
+        uv = np.broadcast_to(UNIT[:3] if uv is None else np.asarray(uv, np.float32), (count, 3, 2))
+        part.attributes[:, :6] = uv.reshape(count, 6)
+        part.attributes[:, 6:15] = np.asarray(normals, np.float32).reshape(count, 9)
+        part.attributes[:, 15:18] = look.colour
+        part.attributes[:, 18], part.attributes[:, 19] = look.gloss, look.glow
+        part.texture[:] = textures.INDEX[look.texture]
+        part.flags[:], part.label[:], part.lamp[:], part.lift[:] = look.flags, look.label, look.lamp, look.lift
+        part.object[:] = 0
+        self.parts.append(part)
+
+    def quads(
+        self, corners: np.ndarray, look: Look, uv: np.ndarray | None = None, normals: np.ndarray | None = None
+    ) -> None:
+        """Quads (n, 4, 3), each corner after the other; uv (n, 4, 2) or (4, 2); normals (n, 4, 3)."""
+        corners = np.asarray(corners, np.float32).reshape(-1, 4, 3)
+        count, split = len(corners), [0, 1, 2, 0, 2, 3]
+        uv = np.broadcast_to(UNIT if uv is None else np.asarray(uv, np.float32), (count, 4, 2))
+        if normals is not None:
+            normals = np.broadcast_to(np.asarray(normals, np.float32), (count, 4, 3))[:, split]
+        self.triangles(corners[:, split], look, uv[:, split].reshape(-1, 3, 2), normals)
+
+    def grid(
+        self,
+        points: np.ndarray,
+        look: Look,
+        where: np.ndarray | None = None,
+        uv: np.ndarray | None = None,
+        normals: np.ndarray | None = None,
+    ) -> None:
+        """A smooth sheet over points (rows, columns, 3). where (rows - 1, columns - 1): which cells to keep.
+
+        Its front is the side of cross(along columns, along rows). uv (rows, columns, 2).
+        """
+        points = np.asarray(points, float)
+        if normals is None:
+            normals = sheet_normals(points)
+        if uv is None:
+            v, u = np.meshgrid(*(np.linspace(0, 1, n) for n in points.shape[:2]), indexing="ij")
+            uv = np.stack([u, v], axis=-1)
+        cells = np.ones((len(points) - 1, points.shape[1] - 1), bool) if where is None else where
+
+        def corner(values: np.ndarray) -> np.ndarray:
+            around = (values[:-1, :-1], values[:-1, 1:], values[1:, 1:], values[1:, :-1])
+            return np.stack(around, axis=2)[cells]
+
+        self.quads(corner(points), look, corner(uv), corner(normals))
+
+    def box(
+        self, low: tuple[float, float, float], high: tuple[float, float, float], look: Look, scale: float = 1.0,
+        top: Look | None = None, bottom: bool = False,
+    ) -> None:  # fmt: skip
+        """An upright box between two corners. scale: texture repeats a metre. top: another look for the lid."""
+        (x0, y0, z0), (x1, y1, z1) = low, high
+        ring = [(x0, y0), (x1, y0), (x1, y1), (x0, y1)]
+        sides = [[(*a, z0), (*b, z0), (*b, z1), (*a, z1)] for a, b in zip(ring, ring[1:] + ring[:1], strict=True)]
+        spans = np.array([x1 - x0, y1 - y0, x1 - x0, y1 - y0])
+        uv = UNIT[None] * np.stack([spans, np.full(4, z1 - z0)], axis=1)[:, None] * scale
+        self.quads(sides, look, uv)
+        flat = np.array(ring) * scale
+        self.quads([[(*p, z1) for p in ring]], top or look, flat)
+        if bottom:
+            self.quads([[(*p, z0) for p in ring[::-1]]], look, flat[::-1])
+
+    def tube(
+        self, start: Iterable[float], end: Iterable[float], radius: float, end_radius: float | None = None,
+        look: Look | None = None, sides: int = 8, caps: bool = True, repeat: tuple[float, float] = (1.0, 1.0),
+    ) -> None:  # fmt: skip
+        """A round bar. repeat: texture repeats around it, and a metre along it."""
+        start, end = np.asarray(start, float), np.asarray(end, float)
+        end_radius = radius if end_radius is None else end_radius
+        sides, length = self.segments(sides), float(np.linalg.norm(end - start))
+        across, other = perpendicular((end - start) / length)
+        angle = np.linspace(0, 2 * np.pi, sides + 1)
+        spoke = np.cos(angle)[:, None] * across + np.sin(angle)[:, None] * other
+        rings = np.stack([start + radius * spoke, end + end_radius * spoke])
+        u = np.broadcast_to(np.linspace(0, repeat[0], sides + 1), (2, sides + 1))
+        v = np.repeat([[0.0], [length * repeat[1]]], sides + 1, axis=1)
+        self.grid(rings, look, uv=np.stack([u, v], axis=-1), normals=np.stack([spoke, spoke]))
+        if caps:
+            hub = np.broadcast_to(end, (sides, 3))
+            self.triangles(np.stack([hub, rings[1, :-1], rings[1, 1:]], axis=1), look)
+            hub = np.broadcast_to(start, (sides, 3))
+            self.triangles(np.stack([hub, rings[0, 1:], rings[0, :-1]], axis=1), look)
+
+    def path(self, points: Iterable[Iterable[float]], radius: float, look: Look, sides: int = 6) -> None:
+        """Round bars through points."""
+        points = [np.asarray(p, float) for p in points]
+        for a, b in zip(points, points[1:], strict=False):
+            self.tube(a, b, radius, radius, look, sides)
+
+    def ball(
+        self, centre: Iterable[float], radii: float | Iterable[float], look: Look, sides: int = 8, rings: int = 6
+    ) -> None:
+        """An ellipsoid."""
+        sides, rings = self.segments(sides, 5), self.segments(rings, 3)
+        radii = np.broadcast_to(np.asarray(radii, float), 3)
+        angle, height = np.linspace(0, 2 * np.pi, sides + 1), np.linspace(-np.pi / 2, np.pi / 2, rings + 1)
+        flat = np.cos(height)[:, None]
+        unit = np.stack(
+            [flat * np.cos(angle), flat * np.sin(angle), np.repeat(np.sin(height)[:, None], sides + 1, 1)], axis=-1
+        )
+        normals = unit / radii
+        normals /= np.linalg.norm(normals, axis=-1, keepdims=True)
+        self.grid(np.asarray(centre, float) + unit * radii, look, normals=normals)
+
+    def strip(
+        self, left: np.ndarray, right: np.ndarray, look: Look, scale: float = 1.0, along: np.ndarray | None = None
+    ) -> None:
+        """A band between two lines (n, 3); the front is up if `right` lies clockwise of `left` seen from above.
+
+        Texture: u across, in metres times scale; v along.
+        """
+        left, right = np.asarray(left, float), np.asarray(right, float)
+        if along is None:
+            middle = (left + right) / 2
+            along = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(middle, axis=0), axis=1))])
+        width = np.linalg.norm(right - left, axis=1)
+        uv = np.stack(
+            [np.stack([np.zeros_like(width), along], -1), np.stack([width, along], -1)], axis=1
+        ) * scale
+        corners = np.stack([left[:-1], left[1:], right[1:], right[:-1]], axis=1)
+        flat = np.stack([uv[:-1, 0], uv[1:, 0], uv[1:, 1], uv[:-1, 1]], axis=1)
+        up = np.cross(corners[:, 1] - corners[:, 0], corners[:, 3] - corners[:, 0])[:, 2]
+        if np.sum(up) < 0 and abs(np.sum(up)) > 1e-9:
+            corners, flat = corners[:, ::-1], flat[:, ::-1]
+        self.quads(corners, look, flat)
+
+
+def perpendicular(axis: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Two unit vectors across a unit axis, so that cross(first, second) = axis."""
+    helper = np.array([0.0, 0.0, 1.0]) if abs(axis[2]) < 0.9 else np.array([1.0, 0.0, 0.0])
+    first = np.cross(helper, axis)
+    first /= np.linalg.norm(first)
+    return first, np.cross(axis, first)
+
+
+def sheet_normals(points: np.ndarray) -> np.ndarray:
+    """Unit normals (rows, columns, 3) of a sheet of points; closed along columns if its first and last agree."""
+    closed = np.allclose(points[:, 0], points[:, -1])
+    padded = np.concatenate([points[:, -2:-1], points, points[:, 1:2]], axis=1) if closed else points
+    along = np.gradient(padded, axis=1)
+    along = along[:, 1:-1] if closed else along
+    normals = np.cross(along, np.gradient(points, axis=0))
+    return normals / (np.linalg.norm(normals, axis=-1, keepdims=True) + 1e-12)

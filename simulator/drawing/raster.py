@@ -1,0 +1,260 @@
+"""Visibility: which triangle each sample of a picture sees, and which the sun sees.
+
+Edges are set up in homogeneous pixel coordinates (Olano and Greer, "Triangle scan conversion using 2D
+homogeneous coordinates", 1997), so nothing has to be clipped, and the same 3 x 3 matrix gives barycentric
+coordinates that are right in perspective at any sample.
+"""
+
+from __future__ import annotations
+
+from math import floor, log2
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+from simulator.drawing.mesh import CUTOUT, NO_SHADOW, TWO_SIDED, Triangles
+
+NEAR = 0.12  # metres
+NOTHING = -1
+JIT = {"cache": True, "fastmath": True, "error_model": "numpy", "nogil": True}
+LEAF = {**JIT, "_nrt": False}  # for kernels that allocate nothing: without counting references they are faster
+TEXTURE_SIZE = 512
+LAST_LEVEL = 7
+
+
+class View(NamedTuple):
+    """A camera. rows (3, 3): right, up, forward in the world; position (3,); focal, centre in pixels."""
+
+    rows: np.ndarray
+    position: np.ndarray
+    focal: float
+    centre_x: float
+    centre_y: float
+    width: int
+    height: int
+
+
+class Seen(NamedTuple):
+    """Triangles in the picture. edges (n, 9): barycentric numerators over pixels; box (n, 4): first and last
+    column and row; triangle (n,): index; level (n,): mip level for its outline."""
+
+    edges: np.ndarray
+    box: np.ndarray
+    triangle: np.ndarray
+    level: np.ndarray
+
+
+@njit(**JIT)
+def set_up(triangles: Triangles, first: np.ndarray, last: np.ndarray, view: View, start: int, seen: Seen) -> int:
+    """Sets up the triangles of the ranges first[i] to last[i] (excluded), from entry `start` of `seen` on.
+
+    Leaves out what is behind the camera, outside the picture or seen from the back. Returns the end entry.
+    """
+    rows, position, vertices = view.rows, view.position, triangles.vertices
+    px, py, pz = np.empty(3), np.empty(3), np.empty(3)
+    # the sign of a front's determinant: a mirrored view (see `renderer.mirror_view`) turns it round
+    front = (
+        rows[2, 0] * (rows[0, 1] * rows[1, 2] - rows[0, 2] * rows[1, 1])
+        + rows[2, 1] * (rows[0, 2] * rows[1, 0] - rows[0, 0] * rows[1, 2])
+        + rows[2, 2] * (rows[0, 0] * rows[1, 1] - rows[0, 1] * rows[1, 0])
+    )
+    entry = start
+    for part in range(len(first)):
+        for t in range(first[part], last[part]):
+            inside = 0
+            for k in range(3):
+                dx = vertices[t, 3 * k] - position[0]
+                dy = vertices[t, 3 * k + 1] - position[1]
+                dz = vertices[t, 3 * k + 2] - position[2]
+                z = rows[2, 0] * dx + rows[2, 1] * dy + rows[2, 2] * dz
+                px[k] = view.focal * (rows[0, 0] * dx + rows[0, 1] * dy + rows[0, 2] * dz) + view.centre_x * z
+                py[k] = view.centre_y * z - view.focal * (rows[1, 0] * dx + rows[1, 1] * dy + rows[1, 2] * dz)
+                pz[k] = z
+                if z > NEAR:
+                    inside += 1
+            if inside == 0:
+                continue
+            a = py[1] * pz[2] - py[2] * pz[1]
+            b = px[2] * pz[1] - px[1] * pz[2]
+            c = px[1] * py[2] - px[2] * py[1]
+            determinant = px[0] * a + py[0] * b + pz[0] * c
+            if determinant == 0.0 or (determinant * front < 0.0 and not triangles.flags[t] & TWO_SIDED):
+                continue
+            x0, x1, y0, y1 = bounds(px, py, pz, inside)
+            if x1 < 0 or y1 < 0 or x0 > view.width or y0 > view.height:
+                continue
+            box = seen.box[entry]
+            box[0], box[1] = max(0, int(floor(x0))), min(view.width - 1, int(floor(x1)))
+            box[2], box[3] = max(0, int(floor(y0))), min(view.height - 1, int(floor(y1)))
+            edges, scale = seen.edges[entry], 1.0 / determinant
+            edges[0], edges[1], edges[2] = a * scale, b * scale, c * scale
+            edges[3] = (py[2] * pz[0] - py[0] * pz[2]) * scale
+            edges[4] = (px[0] * pz[2] - px[2] * pz[0]) * scale
+            edges[5] = (px[2] * py[0] - px[0] * py[2]) * scale
+            edges[6] = (py[0] * pz[1] - py[1] * pz[0]) * scale
+            edges[7] = (px[1] * pz[0] - px[0] * pz[1]) * scale
+            edges[8] = (px[0] * py[1] - px[1] * py[0]) * scale
+            seen.triangle[entry] = t
+            seen.level[entry] = outline_level(triangles, t, x1 - x0, y1 - y0)
+            entry += 1
+    return entry
+
+
+@njit(inline="always", **JIT)
+def bounds(px: np.ndarray, py: np.ndarray, pz: np.ndarray, inside: int) -> tuple[float, float, float, float]:
+    """Left, right, top, bottom in pixels of the part of a triangle in front of the camera."""
+    x0, x1, y0, y1 = 1e9, -1e9, 1e9, -1e9
+    for k in range(3):
+        if pz[k] > NEAR:
+            x, y = px[k] / pz[k], py[k] / pz[k]
+            x0, x1, y0, y1 = min(x0, x), max(x1, x), min(y0, y), max(y1, y)
+        j = (k + 1) % 3
+        if inside < 3 and (pz[k] > NEAR) != (pz[j] > NEAR):
+            s = (NEAR - pz[k]) / (pz[j] - pz[k])
+            x, y = (px[k] + s * (px[j] - px[k])) / NEAR, (py[k] + s * (py[j] - py[k])) / NEAR
+            x0, x1, y0, y1 = min(x0, x), max(x1, x), min(y0, y), max(y1, y)
+    return x0, x1, y0, y1
+
+
+@njit(inline="always", **JIT)
+def outline_level(triangles: Triangles, t: int, wide: float, high: float) -> int:
+    """Mip level at which a cut-out's alpha is read, from its size in texels and in pixels."""
+    if not triangles.flags[t] & CUTOUT:
+        return 0
+    uv = triangles.attributes[t]
+    span_u = max(uv[0], uv[2], uv[4]) - min(uv[0], uv[2], uv[4])
+    span_v = max(uv[1], uv[3], uv[5]) - min(uv[1], uv[3], uv[5])
+    ratio = min(span_u / max(wide, 1.0), span_v / max(high, 1.0)) * TEXTURE_SIZE
+    return 0 if ratio <= 1.4 else min(int(log2(ratio)), LAST_LEVEL - 2)
+
+
+@njit(inline="always", **JIT)
+def opaque(texels: np.ndarray, offsets: np.ndarray, texture: int, level: int, u: float, v: float) -> bool:
+    """Whether a cut-out's texture covers (u, v)."""
+    size = TEXTURE_SIZE >> level
+    x, y = int(floor(u * size)) & (size - 1), int(floor(v * size)) & (size - 1)
+    return texels[texture, offsets[level] + y * size + x, 3] >= 110
+
+
+@njit(inline="always", **JIT)
+def span(edges: np.ndarray, y: float, step: float, low: float, high: float) -> tuple[float, float]:
+    """First and last sample (in units of `step` pixels) of a row that lie inside all three edges."""
+    for k in range(3):
+        a = edges[3 * k] * step
+        c = edges[3 * k + 1] * y + edges[3 * k + 2] + 0.5 * a
+        if a > 0.0:
+            low = max(low, -c / a)
+        elif a < 0.0:
+            high = min(high, -c / a)
+        elif c < 0.0:
+            high = -1.0
+    return low, high
+
+
+@njit(**JIT)
+def rasterise(
+    triangles: Triangles, seen: Seen, count: int, texels: np.ndarray, offsets: np.ndarray, samples: int,
+    nearest: np.ndarray, depth: np.ndarray, row0: int, row1: int,
+) -> None:  # fmt: skip
+    """Fills rows row0 to row1 of nearest (rows, columns) int32 with entries of `seen`, or NOTHING.
+
+    samples: a side of the square of samples in each pixel. depth holds 1 / z of what was seen, lifted.
+    """
+    step = 1.0 / samples
+    nearest[row0:row1] = NOTHING
+    depth[row0:row1] = 0.0
+    for entry in range(count):
+        box, edges, t = seen.box[entry], seen.edges[entry], seen.triangle[entry]
+        top, bottom = max(row0, box[2] * samples), min(row1 - 1, box[3] * samples + samples - 1)
+        if top > bottom:
+            continue
+        za, zb, zc = edges[0] + edges[3] + edges[6], edges[1] + edges[4] + edges[7], edges[2] + edges[5] + edges[8]
+        lift, cut, uv = triangles.lift[t], triangles.flags[t] & CUTOUT, triangles.attributes[t]
+        texture, level = triangles.texture[t], seen.level[entry]
+        left, right = float(box[0] * samples), float(box[1] * samples + samples - 1)
+        for row in range(top, bottom + 1):
+            y = (row + 0.5) * step
+            low, high = span(edges, y, step, left, right)
+            begin = int(low) + (int(low) < low)
+            base = zb * y + zc
+            for column in range(begin, int(high) + 1 if high >= 0.0 else 0):
+                x = (column + 0.5) * step
+                closeness = za * x + base
+                if closeness <= 0.0 or closeness > 1.0 / NEAR or closeness * lift <= depth[row, column]:
+                    continue
+                if cut:
+                    z = 1.0 / closeness
+                    b0 = (edges[0] * x + edges[1] * y + edges[2]) * z
+                    b1 = (edges[3] * x + edges[4] * y + edges[5]) * z
+                    b2 = 1.0 - b0 - b1
+                    u, v = b0 * uv[0] + b1 * uv[2] + b2 * uv[4], b0 * uv[1] + b1 * uv[3] + b2 * uv[5]
+                    if not opaque(texels, offsets, texture, level, u, v):
+                        continue
+                depth[row, column] = closeness * lift
+                nearest[row, column] = entry
+
+
+@njit(**JIT)
+def cast_shadows(
+    triangles: Triangles, first: np.ndarray, last: np.ndarray, axes: np.ndarray, corner: np.ndarray, scale: float,
+    texels: np.ndarray, offsets: np.ndarray, distance: np.ndarray, row0: int, row1: int,
+) -> None:  # fmt: skip
+    """Lowers rows of distance (n, n) to how far along the light the first triangle is.
+
+    axes (3, 3): right, up and direction of the light; corner (2,): first texel's place on the first two;
+    scale: texels a metre.
+    """
+    size = len(distance)
+    p, vertices = np.empty((3, 3)), triangles.vertices
+    for part in range(len(first)):
+        for t in range(first[part], last[part]):
+            if triangles.flags[t] & NO_SHADOW:
+                continue
+            for k in range(3):
+                x, y, z = vertices[t, 3 * k], vertices[t, 3 * k + 1], vertices[t, 3 * k + 2]
+                p[k, 0] = (axes[0, 0] * x + axes[0, 1] * y + axes[0, 2] * z - corner[0]) * scale
+                p[k, 1] = (axes[1, 0] * x + axes[1, 1] * y + axes[1, 2] * z - corner[1]) * scale
+                p[k, 2] = axes[2, 0] * x + axes[2, 1] * y + axes[2, 2] * z
+            top, bottom = min(p[0, 1], p[1, 1], p[2, 1]), max(p[0, 1], p[1, 1], p[2, 1])
+            left, right = min(p[0, 0], p[1, 0], p[2, 0]), max(p[0, 0], p[1, 0], p[2, 0])
+            if bottom < row0 or top >= row1 or right < 0 or left >= size:
+                continue
+            area = (p[1, 0] - p[0, 0]) * (p[2, 1] - p[0, 1]) - (p[2, 0] - p[0, 0]) * (p[1, 1] - p[0, 1])
+            if abs(area) < 1e-9:
+                continue
+            shadow_of(triangles, t, p, 1.0 / area, texels, offsets, distance, row0, row1)
+
+
+@njit(**JIT)
+def shadow_of(
+    triangles: Triangles, t: int, p: np.ndarray, scale: float, texels: np.ndarray, offsets: np.ndarray,
+    distance: np.ndarray, row0: int, row1: int,
+) -> None:  # fmt: skip
+    """Scan-converts one triangle p (3, 3) of shadow-map coordinates into `distance`."""
+    edges = np.empty(9)
+    edges[3], edges[4] = (p[2, 1] - p[0, 1]) * scale, -(p[2, 0] - p[0, 0]) * scale
+    edges[6], edges[7] = -(p[1, 1] - p[0, 1]) * scale, (p[1, 0] - p[0, 0]) * scale
+    edges[5] = -(edges[3] * p[0, 0] + edges[4] * p[0, 1])
+    edges[8] = -(edges[6] * p[0, 0] + edges[7] * p[0, 1])
+    edges[0], edges[1], edges[2] = -(edges[3] + edges[6]), -(edges[4] + edges[7]), 1.0 - edges[5] - edges[8]
+    uv, cut, texture = triangles.attributes[t], triangles.flags[t] & CUTOUT, triangles.texture[t]
+    left = max(0.0, min(p[0, 0], p[1, 0], p[2, 0]) - 1.0)
+    right = min(len(distance) - 1.0, max(p[0, 0], p[1, 0], p[2, 0]) + 1.0)
+    top, bottom = min(p[0, 1], p[1, 1], p[2, 1]), max(p[0, 1], p[1, 1], p[2, 1])
+    for row in range(max(row0, int(top)), min(row1 - 1, int(bottom)) + 1):
+        y = row + 0.5
+        low, high = span(edges, y, 1.0, left, right)
+        for column in range(int(low) + (int(low) < low), int(high) + 1 if high >= 0.0 else 0):
+            x = column + 0.5
+            b1 = edges[3] * x + edges[4] * y + edges[5]
+            b2 = edges[6] * x + edges[7] * y + edges[8]
+            far = p[0, 2] + b1 * (p[1, 2] - p[0, 2]) + b2 * (p[2, 2] - p[0, 2])
+            if far >= distance[row, column]:
+                continue
+            if cut:
+                u = uv[0] + b1 * (uv[2] - uv[0]) + b2 * (uv[4] - uv[0])
+                v = uv[1] + b1 * (uv[3] - uv[1]) + b2 * (uv[5] - uv[1])
+                if not opaque(texels, offsets, texture, 3, u, v):
+                    continue
+            distance[row, column] = far

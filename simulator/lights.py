@@ -1,0 +1,150 @@
+"""Traffic lights: the cycle of each junction, and which vehicle stands before which light.
+
+The lights of a junction that are green together form a phase; the phases take turns: green, yellow, then all red.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from simulator.actors import GREEN, RED, YELLOW, TrafficLight, Vehicle
+from simulator.encodings import Vector
+from simulator.geometry import Transform, compose, inverse, wrap_degrees
+from simulator.roads import RoadNetwork, Signal
+
+APPROACH = 12.0  # metres before the stop line where a vehicle begins to see its light
+PASSED = 0.5  # metres past the stop line by which its front may have gone and still has to wait
+SAME_LANE = 1.75  # metres from the lane's centre
+SAME_WAY = math.cos(math.radians(45.0))
+
+
+@dataclass
+class JunctionCycle:
+    """The lights of one junction. `phases` take turns; `stage` is what the present one shows."""
+
+    phases: list[list[TrafficLight]]
+    index: int = 0
+    stage: int = GREEN
+    elapsed: float = 0.0
+
+    @property
+    def lights(self) -> list[TrafficLight]:
+        """All lights of the junction."""
+        return list(itertools.chain.from_iterable(self.phases))
+
+    def restart(self) -> None:
+        """Begins with the green of the first phase."""
+        self.index, self.stage = 0, GREEN
+        self.show()
+
+    def advance(self, delta: float) -> None:
+        """Lets `delta` seconds pass; a frozen light stops its junction."""
+        if any(light.frozen for light in self.lights):
+            return
+        self.elapsed += delta
+        leader = self.phases[self.index][0]
+        duration = {GREEN: leader.green_time, YELLOW: leader.yellow_time, RED: leader.red_time}[self.stage]
+        if self.elapsed >= duration:
+            self.next_stage()
+        for light in self.lights:
+            light.elapsed = self.elapsed
+
+    def next_stage(self) -> None:
+        """Green turns yellow, yellow red, and red the next phase's green."""
+        if self.stage == RED:
+            self.index = (self.index + 1) % len(self.phases)
+        self.stage = {GREEN: YELLOW, YELLOW: RED, RED: GREEN}[self.stage]
+        self.show()
+
+    def show(self) -> None:
+        """Switches every light to what the stage says."""
+        self.elapsed = 0.0
+        for index, phase in enumerate(self.phases):
+            for light in phase:
+                light.light = self.stage if index == self.index else RED
+
+
+def make_cycles(lights: Iterable[TrafficLight]) -> list[JunctionCycle]:
+    """One cycle for each junction that has lights."""
+    cycles = []
+    by_junction = sorted(lights, key=lambda light: (light.signal.junction, light.signal.group, light.id))
+    for _, group in itertools.groupby(by_junction, key=lambda light: light.signal.junction):
+        phases = [list(phase) for _, phase in itertools.groupby(group, key=lambda light: light.signal.group)]
+        cycle = JunctionCycle(phases)
+        for index, light in enumerate(cycle.lights):
+            light.pole_index = index
+        cycle.restart()
+        cycles.append(cycle)
+    return cycles
+
+
+def actor_pose(signal: Signal) -> Transform:
+    """The pose of a signal's actor: x runs across the lanes, as CARLA's client expects when it looks for them."""
+    return replace(signal.transform, yaw=wrap_degrees(signal.transform.yaw - 90.0))
+
+
+def trigger_volume(signal: Signal) -> tuple[Vector, Vector]:
+    """(centre, extent) of the box over the lanes before the stop line, relative to `actor_pose`."""
+    if not signal.stops:
+        return (0.0, 0.0, 0.0), (0.0, 0.0, 0.0)
+    to_actor = inverse(actor_pose(signal))
+    centres = [compose(to_actor, compose(stop, Transform(x=-2.0))) for stop in signal.stops]
+    x = [centre.x for centre in centres]
+    middle = (min(x) + max(x)) / 2.0, sum(centre.y for centre in centres) / len(centres), 1.0
+    return middle, ((max(x) - min(x)) / 2.0 + 1.5, 1.5, 1.0)
+
+
+@dataclass
+class StopIndex:
+    """Finds the light that a vehicle stands before."""
+
+    lights: list[TrafficLight] = field(default_factory=list)
+    x: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    y: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    cos: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    sin: np.ndarray = field(default_factory=lambda: np.zeros(0))
+
+    @classmethod
+    def of(cls, lights: Iterable[TrafficLight]) -> StopIndex:
+        """The index of these lights' stops."""
+        pairs = [(light, stop) for light in lights for stop in light.signal.stops]
+        yaw = np.radians([stop.yaw for _, stop in pairs])
+        x, y = (np.array([getattr(stop, axis) for _, stop in pairs], float) for axis in "xy")
+        return cls([light for light, _ in pairs], x, y, np.cos(yaw), np.sin(yaw))
+
+    def light_before(self, vehicle: Vehicle) -> TrafficLight | None:
+        """The light that concerns a vehicle now, None if it is not just before a stop line."""
+        pose = vehicle.transform
+        yaw = math.radians(pose.yaw)
+        dx, dy = pose.x - self.x, pose.y - self.y
+        front = dx * self.cos + dy * self.sin + vehicle.box_extent[0]
+        aside = np.abs(dy * self.cos - dx * self.sin)
+        along = math.cos(yaw) * self.cos + math.sin(yaw) * self.sin
+        near = (front > -APPROACH) & (front < PASSED) & (aside < SAME_LANE) & (along > SAME_WAY)
+        found = np.flatnonzero(near)
+        return self.lights[found[0]] if len(found) else None
+
+
+class SpeedLimits:
+    """The speed limit of the lane nearest to a place."""
+
+    def __init__(self, network: RoadNetwork) -> None:
+        points, limits = [np.full((1, 2), 1e9)], [50.0]
+        for road in network.roads.values():
+            for lane in road.lanes:
+                if lane.kind == "driving":
+                    line = road.lane_centre(lane.id, step=4.0)
+                    points.append(line)
+                    limits += [road.speed] * len(line)
+        self._points = np.concatenate(points)
+        self._limits = limits
+
+    def at(self, x: float, y: float) -> float:
+        """Speed limit in km/h."""
+        distance = np.square(self._points - (x, y)).sum(axis=1)
+        return self._limits[int(distance.argmin())]

@@ -1,0 +1,193 @@
+"""The navigation mesh of a town, in the binary form of Recast and Detour that CARLA's client loads.
+
+The client moves pedestrians by itself (`controller.ai.walker`): it finds their paths on this mesh. It consists of
+convex polygons that touch along whole edges: along each street a band of sidewalk, one of asphalt (a crossing
+where there is one) and one of sidewalk, cut at the same stations; round each corner of a junction more sidewalk.
+Formats: Detour's navigation mesh, version 7, one tile, in CARLA's container "MSET", version 1. Detour's axes are
+(x, height, y).
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from simulator.roads import Road, RoadNetwork
+
+SIDEWALK, CROSSING, ROAD = 1, 2, 3  # CARLA's areas
+AREA_FLAGS = {SIDEWALK: 0x02, CROSSING: 0x04, ROAD: 0x08}
+
+KERB_MARGIN = 0.8  # metres that walkers keep from the kerb, where poles stand, on a sidewalk that is wide enough
+BACK_MARGIN = 0.4  # metres that they keep from the houses
+LONGEST_BAND = 12.0  # metres along a street
+SAME_POINT = 0.02  # metres; corners closer than this are one
+SMALLEST_AREA = 0.01  # m^2
+WALKER_HEIGHT, WALKER_RADIUS, WALKER_CLIMB = 1.8, 0.3, 0.5  # metres
+POLYGON_BITS = 16
+MOST_CORNERS = 6  # of a polygon, fixed by the format
+
+SET_HEADER = struct.Struct("<iii3fffii")
+TILE_HEADER = struct.Struct("<Ii")
+MESH_HEADER = struct.Struct("<5iI9i3f3f3ff")
+POLYGON = struct.Struct("<I6H6HHBB")
+DETAIL = struct.Struct("<IIBBxx")
+
+
+@dataclass
+class Mesh:
+    """Polygons that share corners. `polygons`: (corner indices, area) each."""
+
+    points: list[tuple[float, float]] = field(default_factory=list)
+    polygons: list[tuple[list[int], int]] = field(default_factory=list)
+    _index: dict[tuple[int, int], int] = field(default_factory=dict)
+
+    def add(self, corners: np.ndarray, area: int) -> None:
+        """Adds a convex polygon, corners (n, 2) in either direction; one without area is left out."""
+        x, y = np.asarray(corners, float).T
+        twice_area = float(x @ np.roll(y, -1) - y @ np.roll(x, -1))
+        if abs(twice_area) < 2.0 * SMALLEST_AREA:
+            return
+        # Detour wants them so that the outside is on the left as seen from above in CARLA's axes
+        ordered = corners if twice_area < 0.0 else corners[::-1]
+        indices = list(dict.fromkeys(self._corner(point) for point in ordered))
+        if len(indices) >= 3:
+            self.polygons.append((indices, area))
+
+    def _corner(self, point: np.ndarray) -> int:
+        x, y = (round(float(value) / SAME_POINT) for value in point)
+        for key in ((x + dx, y + dy) for dx in (0, -1, 1) for dy in (0, -1, 1)):
+            if key in self._index:
+                return self._index[key]
+        self._index[x, y] = len(self.points)
+        self.points.append((float(point[0]), float(point[1])))
+        return self._index[x, y]
+
+    def neighbours(self) -> list[list[int]]:
+        """For each polygon and each of its edges the polygon on the other side, counted from 1; 0 for none."""
+        owners: dict[tuple[int, int], list[int]] = {}
+        for number, (corners, _) in enumerate(self.polygons):
+            for edge in edges(corners):
+                owners.setdefault(edge, []).append(number)
+        return [
+            [next((other + 1 for other in owners[edge] if other != number), 0) for edge in edges(corners)]
+            for number, (corners, _) in enumerate(self.polygons)
+        ]
+
+
+def edges(corners: list[int]) -> Iterator[tuple[int, int]]:
+    """The edges of a polygon, each as its two corners in ascending order."""
+    for a, b in zip(corners, corners[1:] + corners[:1], strict=True):
+        yield min(a, b), max(a, b)
+
+
+def build_mesh(network: RoadNetwork) -> Mesh:
+    """Everything that a pedestrian can walk on."""
+    mesh = Mesh()
+    crossings: dict[int, list[tuple[float, float]]] = {}
+    for crossing in network.crossings:
+        span = (crossing.s - crossing.width / 2.0, crossing.s + crossing.width / 2.0)
+        crossings.setdefault(crossing.road, []).append(span)
+    for road in network.streets:
+        add_street(mesh, road, crossings.get(road.id, []))
+    for junction in network.junctions.values():
+        for corner in junction.corners:
+            add_corner(mesh, corner.kerb, corner.back)
+    return mesh
+
+
+def add_street(mesh: Mesh, road: Road, crossings: list[tuple[float, float]]) -> None:
+    """Adds the bands of a street."""
+    cuts = np.concatenate([road.stations(LONGEST_BAND), *crossings])
+    cuts = np.unique(np.round(cuts, 3))
+    bands = [(*margins(road.border(side), road.kerb(side)), SIDEWALK) for side in ("left", "right")]
+    (left_back, left_front, _), (right_back, right_front, _) = bands
+    for s0, s1 in zip(cuts[:-1], cuts[1:], strict=True):
+        on_crossing = any(start - 0.01 <= s0 and s1 <= end + 0.01 for start, end in crossings)
+        asphalt = (left_front, right_front, CROSSING if on_crossing else ROAD)
+        for t0, t1, area in ((left_back, left_front, SIDEWALK), asphalt, (right_front, right_back, SIDEWALK)):
+            near, far = road.points(np.array([s0, s1]), t0), road.points(np.array([s0, s1]), t1)
+            mesh.add(np.concatenate([near, far[::-1]]), area)
+
+
+def margins(back: float, kerb: float) -> tuple[float, float]:
+    """The t between which pedestrians walk on a sidewalk: (towards the houses, towards the kerb)."""
+    width = abs(back - kerb)
+    shrink = min(1.0, width / (2.0 * (KERB_MARGIN + BACK_MARGIN)))
+    outwards = np.sign(back - kerb)
+    return back - outwards * BACK_MARGIN * shrink, kerb + outwards * KERB_MARGIN * shrink
+
+
+def add_corner(mesh: Mesh, kerb: np.ndarray, back: np.ndarray) -> None:
+    """Adds the sidewalk round a corner of a junction, with the margins of the sidewalks that it joins."""
+    across = back - kerb
+    width = np.linalg.norm(across, axis=1, keepdims=True)
+    outwards = across / np.maximum(width, 1e-6)
+    shrink = np.minimum(1.0, width / (2.0 * (KERB_MARGIN + BACK_MARGIN)))
+    front, rear = kerb + outwards * KERB_MARGIN * shrink, back - outwards * BACK_MARGIN * shrink
+    for i in range(len(kerb) - 1):
+        mesh.add(np.array([front[i], front[i + 1], rear[i + 1], rear[i]]), SIDEWALK)
+
+
+def to_bytes(mesh: Mesh) -> bytes:
+    """The mesh as the file that CARLA's client loads."""
+    tile = encode_tile(mesh)
+    low = np.min(mesh.points, axis=0)
+    width, depth = np.max(mesh.points, axis=0) - low
+    header = SET_HEADER.pack(
+        int.from_bytes(b"TESM", "little"), 1, 1, low[0], -1.0, low[1], width, depth, 1, 1 << POLYGON_BITS
+    )
+    return header + TILE_HEADER.pack(1 << POLYGON_BITS, len(tile)) + tile
+
+
+def encode_tile(mesh: Mesh) -> bytes:
+    """The mesh as one Detour tile: header, corners, polygons, room for links, detail meshes, their triangles."""
+    polygons, neighbours = mesh.polygons, mesh.neighbours()
+    triangles = [fan(len(corners)) for corners, _ in polygons]
+    firsts = np.cumsum([0, *(len(part) for part in triangles)])
+    link_count = sum(len(corners) for corners, _ in polygons)
+    low, high = np.min(mesh.points, axis=0), np.max(mesh.points, axis=0)
+    counts = (len(polygons), len(mesh.points), link_count, len(polygons), 0, int(firsts[-1]), 0, 0, len(polygons))
+    header = MESH_HEADER.pack(
+        int.from_bytes(b"VAND", "little"),
+        7,
+        0,
+        0,
+        0,
+        0,
+        *counts,
+        WALKER_HEIGHT,
+        WALKER_RADIUS,
+        WALKER_CLIMB,
+        *(low[0], -1.0, low[1]),
+        *(high[0], 1.0, high[1]),
+        1.0,
+    )
+    points = np.insert(np.array(mesh.points, "<f4"), 1, 0.0, axis=1)
+    return b"".join(
+        [
+            header,
+            points.tobytes(),
+            *(encode_polygon(*polygon, near) for polygon, near in zip(polygons, neighbours, strict=True)),
+            bytes(12 * link_count),
+            *(DETAIL.pack(0, first, 0, len(part)) for first, part in zip(firsts, triangles, strict=False)),
+            *(bytes(triangle) for part in triangles for triangle in part),
+        ]
+    )
+
+
+def encode_polygon(corners: list[int], area: int, neighbours: list[int]) -> bytes:
+    """One polygon, 32 bytes."""
+    spare = [0] * (MOST_CORNERS - len(corners))
+    return POLYGON.pack(
+        0xFFFFFFFF, *corners, *spare, *neighbours, *spare, AREA_FLAGS[area], len(corners), area
+    )
+
+
+def fan(count: int) -> list[tuple[int, int, int, int]]:
+    """Triangles of a convex polygon, each with flags that tell which of its edges are the polygon's own."""
+    return [
+        (0, i, i + 1, (1 if i == 1 else 0) | 1 << 2 | (1 << 4 if i == count - 2 else 0)) for i in range(1, count - 1)
+    ]

@@ -1,0 +1,82 @@
+"""A town: its roads, the same roads as OpenDRIVE text, where vehicles may start, and what draws it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+
+from simulator.drawing.renderer import Body, Camera, Renderer
+from simulator.geometry import Transform
+from simulator.ground import Ground
+from simulator.lights import SpeedLimits
+from simulator.maps import MAPS, build_map
+from simulator.navigation import build_mesh, to_bytes
+from simulator.opendrive import parse_opendrive, to_opendrive
+from simulator.roads import RoadNetwork
+from simulator.weather import Weather
+
+UPLOADED = "OpenDriveMap"  # the name under which a client asks for the roads that it has sent
+
+
+class Draws(Protocol):
+    """What the world needs of a renderer."""
+
+    def render(
+        self,
+        cameras: Sequence[Camera],
+        bodies: Sequence[Body],
+        weather: Weather,
+        light_states: Mapping[int, str],
+        time: float,
+    ) -> list[np.ndarray]:
+        """One BGRA image, (height, width, 4) uint8, for each camera."""
+
+
+@dataclass(frozen=True)
+class Town:
+    """One map, ready to be lived in."""
+
+    name: str
+    network: RoadNetwork
+    opendrive: str
+    spawn_points: list[Transform]
+    renderer: Draws
+
+    @cached_property
+    def navigation(self) -> bytes:
+        """Where pedestrians can walk, as the file that clients load."""
+        return to_bytes(build_mesh(self.network))
+
+    @cached_property
+    def ground(self) -> Ground:
+        """How high it is where."""
+        return Ground(self.network)
+
+    @cached_property
+    def speed_limits(self) -> SpeedLimits:
+        """How fast one may drive where."""
+        return SpeedLimits(self.network)
+
+
+MakeRenderer = Callable[[RoadNetwork, int], Draws]
+
+
+def build_town(name: str, seed: int, make_renderer: MakeRenderer = Renderer) -> Town:
+    """One of the maps of `simulator.maps`; raises KeyError if there is none of that name."""
+    network = build_map(name, seed)
+    return Town(name, network, to_opendrive(network), network.spawn_points(), make_renderer(network, seed))
+
+
+def town_of_opendrive(text: str, seed: int, make_renderer: MakeRenderer = Renderer) -> Town:
+    """The town on roads that a client has sent; raises ValueError if they cannot be read."""
+    network = parse_opendrive(text)
+    return Town(UPLOADED, network, text, network.spawn_points(), make_renderer(network, seed))
+
+
+def map_names() -> list[str]:
+    """The maps that can be loaded."""
+    return sorted(MAPS)
