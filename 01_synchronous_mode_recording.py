@@ -24,6 +24,7 @@ from segmentation.recording.cameras import camera_rig
 from segmentation.recording.driving import Autopilot, Teleport, spawn_car
 from segmentation.recording.finding import Simulator, ends_cleanly, simulator
 from segmentation.recording.frames import open_frames
+from segmentation.recording.guarding import go_on_in_a_child
 from segmentation.recording.keeping import Keeper
 from segmentation.recording.session import Session, full_names, show_town, weather_named
 from segmentation.recording.synchronous import synchronous_mode, traffic_manager
@@ -77,18 +78,19 @@ WINDOW = True  # show what is recorded where there is a display; Escape stops
 def main(settings: Any) -> None:
     """Find a simulator; record every town in every weather; leave the simulator as it was."""
     check(settings)
+    go_on_in_a_child()
     with ends_cleanly(), ExitStack() as stack:
         # The dataset is tried before anything is started: a town takes a while.
         frames = stack.enter_context(open_frames(settings.output))
         found = stack.enter_context(simulator(settings.host, settings.port, settings.timeout, settings.seed))
         table = write_labels(settings.output, found.version)
+        stack.callback(lambda: print(f"{settings.output}: {frames.total} pictures"))
         stack.enter_context(found.told_simply())
         towns = full_names(found, settings.towns) or [""]
         writer = stack.enter_context(open_writer(settings.output, frames, table, settings.writers))
         window = stack.enter_context(open_window(settings.window, table))
         total = len(towns) * len(settings.weathers) * len(settings.cameras) * settings.pictures
         bar = stack.enter_context(tqdm(total=total, desc="Recording", unit="picture", dynamic_ncols=True))
-        stack.callback(lambda: print(f"{settings.output}: {bar.n} of {total} pictures are there"))
         for town in towns:
             if not record_town(settings, found, town, writer, window, bar):
                 break
@@ -117,7 +119,7 @@ def record_town(settings: Any, found: Simulator, town: str, writer: Writer, wind
             bar.update(min(settings.pictures, writer.frames.count(name)))
     plan = {w: runs for w, runs in plan.items() if any(writer.frames.count(r) < settings.pictures for r in runs)}
     if not plan:
-        print(f"{town}: recorded already; more with a higher --pictures or another --seed.")
+        tqdm.write(f"{town}: recorded already; more with a higher --pictures or another --seed.")
         return True
     with streets(settings, found, town, writer, window, bar) as session:
         for weather, runs in plan.items():
@@ -131,7 +133,7 @@ def record_town(settings: Any, found: Simulator, town: str, writer: Writer, wind
             )
             if not session.record(runs, weather, settings.pictures, keeper):
                 return False
-        print(f"\n{town}: {session.tally}")
+        tqdm.write(f"{town}: {session.tally}")
     return True
 
 
@@ -141,9 +143,7 @@ def runs_of(settings: Any, town: str, weather: str) -> list[str]:
 
 
 @contextmanager
-def streets(
-    settings: Any, found: Simulator, town: str, writer: Writer, window: Window, bar: tqdm
-) -> Iterator[Session]:
+def streets(settings: Any, found: Simulator, town: str, writer: Writer, window: Window, bar: tqdm) -> Iterator[Session]:
     """The town in synchronous mode, with traffic, a car and its cameras; all is put back in the end."""
     # A run that goes on takes other ways than before.
     seed = crc32(f"{settings.seed} {bar.n}".encode()) % 2**31
@@ -153,8 +153,8 @@ def streets(
         if settings.vehicles or settings.driving == "autopilot":
             manager = stack.enter_context(traffic_manager(found, seed))
         vehicle = spawn_car(world, settings.vehicle, seed)
-        spawn_traffic(found, world, manager, settings.vehicles, settings.walkers, seed)
         world.tick(settings.timeout)
+        spawn_traffic(found, world, manager, settings.vehicles, settings.walkers, seed)
         teleport = settings.driving == "teleport"
         if teleport:
             driver: Any = Teleport(world, vehicle, settings.step_metres, settings.jump_metres, seed)

@@ -1,8 +1,6 @@
 """Find a CARLA server or, where none answers, start the embedded town as a process of its own."""
 
 import contextlib
-import ctypes
-import os
 import re
 import signal
 import socket
@@ -11,11 +9,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from segmentation.errors import UserError
+from segmentation.recording.guarding import die_with_parent
 
 PROJECT = Path(__file__).resolve().parents[2]
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -23,7 +23,6 @@ START_SECONDS = 180.0  # for the embedded town to build its streets and compile 
 # A msgpack-rpc request for "version", and how an answer to it begins: a list of four, a reply (1) to request 0.
 VERSION_REQUEST = b"\x94\x00\x00\xa7version\x91\x91\xc2"
 REPLY = b"\x94\x01\x00"
-DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of Linux's prctl
 
 
 @dataclass(frozen=True)
@@ -52,8 +51,7 @@ class Simulator:
         """Tell what the client raises when the server is gone, slow or wrong as one sentence."""
         try:
             yield
-        except (RuntimeError, ValueError, IndexError) as error:
-            # rpclib and LibCarla raise RuntimeError; a garbled map or state can raise the others.
+        except RuntimeError as error:
             state = "does not do what it should" if self.answers() else "is gone or hangs"
             raise UserError(
                 f"{self.host}:{self.port}: the simulator {state} ({_one_line(error)}); what was recorded so far is "
@@ -97,14 +95,10 @@ def ends_cleanly() -> Iterator[None]:
         print("\nStopping ...", file=sys.stderr)
         raise KeyboardInterrupt if number == signal.SIGINT else SystemExit(128 + number)
 
-    caught = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    caught = (signal.SIGINT, signal.SIGTERM)
     for number in caught:
         signal.signal(number, end)
-    try:
-        yield
-    finally:
-        for number, handler in caught.items():
-            signal.signal(number, handler)
+    yield
 
 
 def _probe(host: str, port: int, timeout: float) -> str:
@@ -162,7 +156,7 @@ def _embedded_town(seed: int) -> Iterator[int]:
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,  # Ctrl-C is for the recorder, which needs the town until it has tidied up
-        preexec_fn=_die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509
+        preexec_fn=partial(die_with_parent, signal.SIGTERM) if sys.platform == "linux" else None,
     )
     try:
         assert process.stdout is not None
@@ -183,10 +177,6 @@ def _embedded_town(seed: int) -> Iterator[int]:
             process.kill()
             process.wait()
         process.stdout.close()
-
-
-def _die_with_parent() -> None:
-    ctypes.CDLL(None).prctl(DIE_WITH_PARENT, signal.SIGTERM)
 
 
 def _one_line(error: Exception) -> str:

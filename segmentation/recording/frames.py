@@ -33,6 +33,11 @@ class FrameLog:
         self._runs = Counter(row["run"] for row in rows)
         self._names = {row["name"] for row in rows}
 
+    @property
+    def total(self) -> int:
+        """Pictures of all runs."""
+        return self._runs.total()
+
     def count(self, run: str) -> int:
         """Pictures recorded in a run."""
         return self._runs[run]

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from tqdm import tqdm
+
 from segmentation.errors import UserError
 from segmentation.recording.finding import Simulator, free_port
 
@@ -62,7 +64,7 @@ def _recover(world: Any, found: Any) -> None:
     try:
         world.wait_for_tick(SILENCE)
     except RuntimeError:
-        print("The server was left in synchronous mode by a client that is gone; it runs freely again afterwards.")
+        tqdm.write("The server was left in synchronous mode by a client that is gone; it runs freely again afterwards.")
         found.synchronous_mode = False
         found.fixed_delta_seconds = None
         return

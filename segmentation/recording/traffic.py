@@ -3,6 +3,8 @@
 import random
 from typing import Any
 
+from tqdm import tqdm
+
 from segmentation.recording.finding import Simulator
 from segmentation.recording.synchronous import ROLE
 
@@ -11,6 +13,7 @@ UNUSUAL_SHARE = 0.5  # of the vehicles are evenly of the other kinds: trucks, bu
 CROSSING_SHARE = 0.2  # of the pedestrians may cross a road anywhere
 WALKING, RUNNING = 1.4, 2.8  # m/s, as recommended by CARLA's walker blueprints
 RUNNING_SHARE = 0.1
+LENGTH = 10.0  # metres that a long vehicle needs
 
 
 def spawn_traffic(simulator: Simulator, world: Any, manager: Any, vehicles: int, walkers: int, seed: int) -> None:
@@ -23,7 +26,7 @@ def spawn_traffic(simulator: Simulator, world: Any, manager: Any, vehicles: int,
     driving = _spawn_vehicles(simulator, world, manager, vehicles, chance) if vehicles else 0
     walking = _spawn_walkers(simulator, world, walkers, chance, seed) if walkers else 0
     if driving < vehicles or walking < walkers:
-        print(f"The town has room for {driving} of {vehicles} vehicles and {walking} of {walkers} pedestrians.")
+        tqdm.write(f"The town has room for {driving} of {vehicles} vehicles and {walking} of {walkers} pedestrians.")
 
 
 def _spawn_vehicles(simulator: Simulator, world: Any, manager: Any, count: int, chance: random.Random) -> int:
@@ -33,7 +36,12 @@ def _spawn_vehicles(simulator: Simulator, world: Any, manager: Any, count: int, 
     kinds = _by_kind(world)
     unusual = sorted(set(kinds) - set(USUAL)) or sorted(kinds)
     usual = [name for kind in USUAL for name in kinds.get(kind, [])] or kinds[unusual[0]]
-    places = world.get_map().get_spawn_points()
+    taken = [vehicle.get_location() for vehicle in world.get_actors().filter("vehicle.*")]
+    places = [
+        place
+        for place in world.get_map().get_spawn_points()
+        if all(place.location.distance(other) > LENGTH for other in taken)
+    ]
     chance.shuffle(places)
     library = world.get_blueprint_library()
     commands = []

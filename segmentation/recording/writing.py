@@ -66,7 +66,9 @@ class Writer:
         images = {"seg_raw": view.ids, "seg": self.table.colourise_ids(view.ids)}
         extras = {"depth": view.depth, "instance": view.instance}
         images |= {kind: image for kind, image in extras.items() if image is not None}
-        return {self.folder / kind / f"{kind}_{name}.png": image for kind, image in (images | {"rgb": view.rgb}).items()}
+        return {
+            self.folder / kind / f"{kind}_{name}.png": image for kind, image in (images | {"rgb": view.rgb}).items()
+        }
 
     def _write_files(self, row: Mapping[str, Any], images: Mapping[Path, Bytes]) -> None:
         parts = {path: path.with_name(f".{path.name}.part") for path in images}
