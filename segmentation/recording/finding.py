@@ -68,7 +68,7 @@ def simulator(host: str, port: int, timeout: float, seed: int) -> Iterator[Simul
     """
     found = _probe(host, port, timeout)
     if found == "carla":
-        yield _connect(host, port, timeout)
+        yield connect(host, port, timeout)
     elif found == "other":
         raise UserError(
             f"{host}:{port}: no CARLA server answers within {timeout:g} s: what listens there is another program or "
@@ -79,7 +79,7 @@ def simulator(host: str, port: int, timeout: float, seed: int) -> Iterator[Simul
     else:
         with _embedded_town(seed) as town_port:
             print(f"No CARLA server at {host}:{port}: the embedded town records instead (port {town_port}).")
-            yield _connect("127.0.0.1", town_port, timeout)
+            yield connect("127.0.0.1", town_port, timeout)
 
 
 @contextmanager
@@ -125,7 +125,8 @@ def _probe(host: str, port: int, timeout: float) -> str:
     return "other"
 
 
-def _connect(host: str, port: int, timeout: float) -> Simulator:
+def connect(host: str, port: int, timeout: float) -> Simulator:
+    """The CARLA server that listens there. Raises `UserError` when it does not answer or the package is missing."""
     try:
         import carla
     except ImportError:

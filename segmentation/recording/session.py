@@ -53,6 +53,10 @@ class Session:
         if missing <= 0:
             return True
         self.set_weather(weather)
+        return self.record_pictures(runs, weather, missing, number, keeper)
+
+    def record_pictures(self, runs: Sequence[str], weather: str, missing: int, number: int, keeper: Keeper) -> bool:
+        """Record so many pictures more for every run, the first with this number; returns and raises as `record`."""
         skipped = 0
         while missing:
             frame = self.tick()
