@@ -133,7 +133,6 @@ def record_town(settings: Any, found: Simulator, town: str, writer: Writer, wind
             )
             if not session.record(runs, weather, settings.pictures, keeper):
                 return False
-        tqdm.write(f"{town}: {session.tally}")
     return True
 
 
@@ -173,7 +172,9 @@ def streets(settings: Any, found: Simulator, town: str, writer: Writer, window: 
         )
         constants = {"town": town, "driving": settings.driving, "seed": settings.seed, "version": found.version}
         ticks = 1 if teleport else settings.every
-        yield Session(found, world, vehicle, driver, rig, writer, window, bar, ticks, constants)
+        session = Session(found, world, vehicle, driver, rig, writer, window, bar, ticks, constants)
+        stack.callback(lambda: tqdm.write(f"{town}: {session.tally}"))
+        yield session
 
 
 if __name__ == "__main__":

@@ -8,9 +8,10 @@ from segmentation.errors import UserError
 from segmentation.recording.synchronous import ROLE
 
 CLEARANCE = 7.0  # metres to other cars and people: nearer, the camera could stand inside of one
-LOOK_AHEAD = 15.0  # metres before something rare, from where it is well in view
+RARE_JUMPS = 0.6  # share of the jumps that lead to where something rare is
+LOOK_AHEAD = (8.0, 20.0)  # metres before it, where it is well in view
 TRIES = 40  # places tried before the town counts as full
-RARE_ACTORS = ("walker.*", "traffic.*")
+COMMON = ("car", "van")  # kinds of vehicle that are seen anyway
 
 
 def spawn_car(world: Any, blueprint_name: str, seed: int) -> Any:
@@ -34,8 +35,8 @@ def spawn_car(world: Any, blueprint_name: str, seed: int) -> Any:
 class Teleport:
     """Puts the car on the next waypoint at every step; physics are off, so it stands exactly on the lane.
 
-    After `jump` metres it goes on elsewhere in the town, every other time to where something rare is: a
-    pedestrian, a sign, a light. Other cars and people are kept clear of.
+    After `jump` metres it goes on elsewhere in the town, more often than not to where something rare
+    is: a pedestrian, a two-wheeler, a lorry, a sign, a light. Other cars and people are kept clear of.
     """
 
     def __init__(self, world: Any, vehicle: Any, step: float, jump: float, seed: int) -> None:
@@ -64,18 +65,20 @@ class Teleport:
 
     def _elsewhere(self) -> Any:
         self._driven = 0.0
-        if self._jump and self._random.random() < 0.5 and (rare := self._rare()):
+        if self._jump and self._random.random() < RARE_JUMPS and (rare := self._rare()):
             near = self._map.get_waypoint(self._random.choice(rare).get_location())
-            before = near.previous(LOOK_AHEAD) if near else []
+            before = near.previous(self._random.uniform(*LOOK_AHEAD)) if near else []
             if before:
                 return self._random.choice(before)
         return self._map.get_waypoint(self._random.choice(self._starts).location)
 
     def _rare(self) -> list[Any]:
-        actors = self._world.get_actors()
-        two_wheelers = [car for car in actors.filter("vehicle.*") if car.attributes.get("number_of_wheels") == "2"]
-        kinds = [each for each in (*(list(actors.filter(name)) for name in RARE_ACTORS), two_wheelers) if each]
-        return self._random.choice(kinds) if kinds else []
+        """The actors of one kind, each kind as likely as the others however few they are."""
+        kinds: dict[str, list[Any]] = {}
+        for actor in self._world.get_actors():
+            if actor.id != self._vehicle.id and (kind := rare_kind(actor)):
+                kinds.setdefault(kind, []).append(actor)
+        return kinds[self._random.choice(sorted(kinds))] if kinds else []
 
     def _others(self) -> list[Any]:
         actors = self._world.get_actors()
@@ -85,6 +88,18 @@ class Teleport:
     def _is_clear(self, others: list[Any]) -> bool:
         here = self._waypoint.transform.location
         return all(here.distance(other) > CLEARANCE for other in others)
+
+
+def rare_kind(actor: Any) -> str:
+    """ "walker", a kind of vehicle, "sign" or "light"; empty for what is seen anyway, and for what is not seen."""
+    kind, _, rest = actor.type_id.partition(".")
+    if kind == "traffic":
+        return "light" if "light" in rest else "sign"
+    if kind == "vehicle":
+        wheels = "" if actor.attributes.get("number_of_wheels") != "2" else "two wheels"
+        kind = actor.attributes.get("base_type", wheels).lower()
+        return "" if kind in COMMON else kind
+    return kind if kind == "walker" else ""
 
 
 class Autopilot:
