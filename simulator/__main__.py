@@ -23,9 +23,15 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m simulator", description="A small town that speaks CARLA's wire protocol (0.9.16)."
     )
-    parser.add_argument("--port", type=int, default=2000, help="port for clients; 0: any free one (default 2000)")
-    parser.add_argument("--stream-port", type=int, help="port for sensor data (default: the one after --port)")
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1: this machine)")
+    parser.add_argument(
+        "--port", type=int, default=2000, help="port for clients; 0: any free one (default 2000)"
+    )
+    parser.add_argument(
+        "--stream-port", type=int, help="port for sensor data (default: the one after --port)"
+    )
+    parser.add_argument(
+        "--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1: this machine)"
+    )
     parser.add_argument("--map", default=map_names()[0], choices=map_names(), help="town to begin with")
     parser.add_argument("--seed", type=int, default=1, help="equal seeds give equal towns (default 1)")
     parser.add_argument("--verbose", action="store_true", help="log calls that were refused")
@@ -41,7 +47,10 @@ def main() -> int:
             arguments.map, arguments.seed, arguments.port, arguments.stream_port, arguments.host
         )
     except (OSError, OverflowError) as error:
-        print(f"Cannot listen on {arguments.host}:{arguments.port}: {error}. Try another --port.", file=sys.stderr)
+        print(
+            f"Cannot listen on {arguments.host}:{arguments.port}: {error}. Try another --port.",
+            file=sys.stderr,
+        )
         return 1
     server.start()
     print(f"{arguments.map} listens on {arguments.host}:{server.port}; Ctrl-C ends it.", flush=True)

@@ -99,7 +99,13 @@ class VehicleControl:
         throttle, steer, brake, hand_brake, reverse, manual, gear = value
         gear = max(-(2**31), min(2**31 - 1, int(gear)))
         return cls(
-            clip(throttle, 0.0), clip(steer, -1.0), clip(brake, 0.0), bool(hand_brake), bool(reverse), bool(manual), gear
+            clip(throttle, 0.0),
+            clip(steer, -1.0),
+            clip(brake, 0.0),
+            bool(hand_brake),
+            bool(reverse),
+            bool(manual),
+            gear,
         )
 
 
@@ -225,7 +231,11 @@ def check_colour(text: str) -> None:
 
 
 def make_actor(
-    actor_id: int, blueprint: Blueprint, attributes: Mapping[str, str], transform: Transform, parent: Actor | None
+    actor_id: int,
+    blueprint: Blueprint,
+    attributes: Mapping[str, str],
+    transform: Transform,
+    parent: Actor | None,
 ) -> Actor:
     """A new actor of the class that its blueprint asks for; raises ValueError for impossible attributes."""
     known: dict[str, Attribute] = {attribute.id: attribute for attribute in blueprint.attributes}

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from simulator import calls_actors, encodings, walkers
+from simulator import calls_actors, calls_lights, encodings, walkers
 from simulator.actors import Walker
 from simulator.calls import MALFORMED, Session, call, tick_cue
 from simulator.encodings import optional_from_wire, transform_from_wire
-from simulator.world import Refusal
+from simulator.world import RefusedError
 
 SPAWN_ACTOR, DESTROY_ACTOR = 0, 1
 CONSOLE_COMMAND = 20
@@ -17,7 +17,9 @@ CONSOLE_COMMAND = 20
 
 @call(locked=False, bare=True)
 def apply_batch(session: Session, commands: list[Any], do_tick: bool) -> list[Any]:
-    """Runs the commands in order, then ticks if asked to; `[[1, actor id]]` or `[[0, [message]]]` for each."""
+    """Runs commands in order, then ticks if asked to; `[[1, actor id]]` or `[[0, [message]]]` for each."""
+    if not isinstance(do_tick, bool):
+        raise TypeError(f"whether to tick is {do_tick!r}")
     with session.world.lock:
         answers = [answer(session, command) for command in commands]
     if do_tick and session.world.settings.synchronous:
@@ -30,7 +32,7 @@ def answer(session: Session, command: list[Any]) -> list[Any]:
     try:
         ((index, fields),) = command
         return encodings.success(run(session, index, fields))
-    except Refusal as refusal:
+    except RefusedError as refusal:
         return encodings.failure(str(refusal), returns_value=True)
     except MALFORMED as error:
         return encodings.failure(f"malformed command ({error})", returns_value=True)
@@ -41,9 +43,9 @@ def run(session: Session, index: int, fields: list[Any]) -> int:
     if index == SPAWN_ACTOR:
         return spawn_with_followers(session, fields)
     if index == CONSOLE_COMMAND:
-        raise Refusal("there is no console in this town")
+        raise RefusedError("there is no console in this town")
     if index not in COMMANDS:
-        raise Refusal(f"unknown command {index}")
+        raise RefusedError(f"unknown command {index}")
     session.world.find(fields[0])
     COMMANDS[index](session, *fields)
     return fields[0]
@@ -68,7 +70,7 @@ def accept(session: Session, *_: Any) -> None:
 
 
 COMMANDS: dict[int, Callable[..., Any]] = {
-    DESTROY_ACTOR: calls_actors.destroy_actor,
+    DESTROY_ACTOR: lambda session, actor_id: session.world.destroy(actor_id),
     2: calls_actors.apply_control_to_vehicle,
     3: calls_actors.apply_ackermann_control_to_vehicle,
     4: calls_actors.apply_control_to_walker,
@@ -87,5 +89,5 @@ COMMANDS: dict[int, Callable[..., Any]] = {
     17: accept,  # ShowDebugTelemetry
     18: lambda session, actor_id, bits: calls_actors.set_vehicle_light_state(session, actor_id, [bits]),
     19: calls_actors.set_actor_location,
-    21: calls_actors.set_traffic_light_state,
+    21: calls_lights.set_traffic_light_state,
 }

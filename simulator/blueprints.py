@@ -76,7 +76,7 @@ def vehicle_attributes(entry: Entry) -> tuple[Attribute, ...]:
 
 
 def walker_attributes() -> tuple[Attribute, ...]:
-    """Attributes of CARLA's pedestrians; the speeds are those of its blueprints: standing, walking, running."""
+    """Attributes of CARLA's pedestrians; its blueprints have these speeds: standing, walking, running."""
     return (
         role("pedestrian"),
         Attribute("is_invincible", BOOL, "True"),

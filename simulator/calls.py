@@ -17,11 +17,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from simulator import encodings
-from simulator.rpc import UnknownMethod
+from simulator.rpc import UnknownMethodError
 from simulator.streams import StreamServer
 from simulator.town import UPLOADED, MakeRenderer, Town, build_town, map_names, town_of_opendrive
 from simulator.weather import Weather
-from simulator.world import STATE_STREAM, Refusal, Settings, World
+from simulator.world import STATE_STREAM, RefusedError, Settings, World
 
 EPISODE_PAUSE = 0.1  # seconds
 MAP_FOLDER = "Carla/Maps/"  # clients expect map names inside Unreal's content folder
@@ -30,6 +30,14 @@ MALFORMED = (TypeError, ValueError, LookupError, AttributeError, OverflowError, 
 """What unpacking, converting or using a client's arguments raises when they are not as they should be."""
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class TrafficManager:
+    """A traffic manager inside a client: the host that it told, and the client's connection."""
+
+    host: str
+    connection: object
 
 
 @dataclass
@@ -41,8 +49,16 @@ class Service:
     make_renderer: MakeRenderer
     towns: dict[str, Town] = field(default_factory=dict)
     uploaded: str = ""  # OpenDRIVE text sent by a client
-    traffic_managers: dict[int, str] = field(default_factory=dict)  # port -> host
+    traffic_managers: dict[int, TrafficManager] = field(default_factory=dict)  # by port
     loading: threading.Lock = field(default_factory=threading.Lock)
+
+    def forget(self, connection: object) -> None:
+        """Drops what belongs to a client that is gone."""
+        self.streams.expect_nothing_from(connection)
+        with self.world.lock:
+            for port, manager in list(self.traffic_managers.items()):
+                if manager.connection is connection:
+                    del self.traffic_managers[port]
 
 
 @dataclass(frozen=True)
@@ -82,11 +98,13 @@ UNSUPPORTED = {  # method -> whether it returns a value; what they need does not
     "show_recorder_actors_blocked": True,
     "replay_file": True,
     "get_gbuffer_token": True,
+    "get_actor_component_world_transform": True,
+    "get_actor_component_relative_transform": True,
     "enable_carsim": False,
     "enable_chrono_physics": False,
 }
 
-ACCEPTED = {  # answered and without effect: this town has no engine, doors, skeletons, layers, lamps or screen
+ACCEPTED = {  # answered and without effect: there are no engines, doors, skeletons, layers or screens here
     *("load_map_layer", "unload_map_layer", "enable_environment_objects", "draw_debug_shape"),
     *("clear_debug_shape", "clear_debug_string", "update_lights_state", "update_day_night_cycle"),
     *("set_actor_autopilot", "set_actor_collisions", "set_actor_dead", "set_actor_target_angular_velocity"),
@@ -120,7 +138,10 @@ def call(*, locked: bool = True, bare: bool = False) -> Callable[[Callable[..., 
 
 
 def dispatch(service: Service, connection: object, method: str, arguments: list[Any]) -> Any:
-    """Answers one request; raises UnknownMethod. Whatever goes wrong becomes an answer: a client never hangs."""
+    """Answers one request; raises UnknownMethodError.
+
+    Whatever else goes wrong becomes an answer, so that no client waits in vain.
+    """
     if method in UNSUPPORTED:
         message = f"{method} is not supported by this town"
         return encodings.failure(message, returns_value=UNSUPPORTED[method])
@@ -129,28 +150,29 @@ def dispatch(service: Service, connection: object, method: str, arguments: list[
     if method in EMPTY:
         return encodings.success([])
     if method not in CALLS:
-        raise UnknownMethod(f"unknown method {method!r}")
+        raise UnknownMethodError(f"unknown method {method!r}")
     found = CALLS[method]
     session = Session(service, connection)
     try:
         found.signature.bind(session, *arguments)
         with service.world.lock if found.locked else contextlib.nullcontext():
             result = found.function(session, *arguments)
-    except Refusal as refusal:
+    except RefusedError as refusal:
         return encodings.failure(str(refusal), returns_value=found.returns_value)
-    except MALFORMED as error:
-        log.info("%s refused.", method, exc_info=True)
-        message = f"{method}: malformed arguments ({error})"
-        return encodings.failure(message, returns_value=found.returns_value)
     except Exception as error:
-        log.exception("%s failed.", method)
-        return encodings.failure(f"{method} failed: {error}", returns_value=found.returns_value)
+        if arguments and isinstance(error, MALFORMED):
+            log.info("%s refused.", method, exc_info=True)
+            message = f"{method}: malformed arguments ({error})"
+        else:
+            log.exception("%s failed.", method)
+            message = f"{method} failed: {error}"
+        return encodings.failure(message, returns_value=found.returns_value)
     if found.bare:
         return result
     return encodings.success(result) if found.returns_value else encodings.success_without_value()
 
 
-# -- session ------------------------------------------------------------------------------------------------------
+# -- session ----------------------------------------------------------------------------------------------
 
 
 @call()
@@ -208,7 +230,7 @@ def set_weather_parameters(session: Session, weather: list[float]) -> None:
     session.world.weather = Weather.from_wire(weather)
 
 
-# -- maps ---------------------------------------------------------------------------------------------------------
+# -- maps -------------------------------------------------------------------------------------------------
 
 
 @call()
@@ -243,16 +265,16 @@ def announce_episode(world: World) -> None:
 
 
 def find_town(service: Service, name: str) -> Town:
-    """The town of a name, built now if it never was; raises Refusal if there is none."""
+    """The town of a name, built now if it never was; raises RefusedError if there is none."""
     if name == UPLOADED:
         if not service.uploaded:
-            raise Refusal("no OpenDRIVE text was sent: call generate_opendrive_world(text)")
+            raise RefusedError("no OpenDRIVE text was sent: call generate_opendrive_world(text)")
         try:
             return town_of_opendrive(service.uploaded, service.world.seed, service.make_renderer)
         except Exception as error:
-            raise Refusal(f"the OpenDRIVE text cannot be used: {error}") from error
+            raise RefusedError(f"the OpenDRIVE text cannot be used: {error}") from error
     if name not in map_names():
-        raise Refusal(f"map {name!r} not found; there are {', '.join(map_names())}")
+        raise RefusedError(f"map {name!r} not found; there are {', '.join(map_names())}")
     if name not in service.towns:
         service.towns[name] = build_town(name, service.world.seed, service.make_renderer)
     return service.towns[name]
@@ -264,7 +286,7 @@ def copy_opendrive_to_file(session: Session, text: str, parameters: list[Any]) -
     session.service.uploaded = text
 
 
-# -- traffic managers: they run inside clients and tell each other's address through the server -------------------
+# -- traffic managers: they run inside clients and find each other through the server ----------------------
 
 
 @call()
@@ -276,8 +298,8 @@ def is_traffic_manager_running(session: Session, port: int) -> bool:
 @call()
 def get_traffic_manager_running(session: Session, port: int) -> list[Any]:
     """`[host, port]` of a traffic manager; port 0 if there is none."""
-    running = session.service.traffic_managers
-    return [running[port], port] if port in running else ["", 0]
+    manager = session.service.traffic_managers.get(port)
+    return [manager.host, port] if manager else ["", 0]
 
 
 @call()
@@ -286,7 +308,7 @@ def add_traffic_manager_running(session: Session, address: list[Any]) -> bool:
     host, port = address
     if port in session.service.traffic_managers:
         return False
-    session.service.traffic_managers[int(port)] = str(host)
+    session.service.traffic_managers[int(port)] = TrafficManager(str(host), session.connection)
     return True
 
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from simulator import encodings, vehicles, walkers
-from simulator.actors import Actor, TrafficLight, Vehicle, VehicleControl, Walker, clip
+from simulator.actors import Actor, Camera, Vehicle, VehicleControl, Walker, clip
 from simulator.blueprints import LIBRARY
 from simulator.calls import Session, call
 from simulator.encodings import transform_from_wire, vector_from_wire
 from simulator.geometry import Transform
-from simulator.lights import JunctionCycle
-from simulator.world import ASYNCHRONOUS_PERIOD, Refusal
+from simulator.world import ASYNCHRONOUS_PERIOD
 
-LONGEST_LIGHT = 1e6  # seconds
+CAMERA_FAREWELL = 0.05  # seconds
 
 
 def to_wire(session: Session, actor: Actor) -> list[Any]:
@@ -66,10 +66,18 @@ def spawn(session: Session, description: list[Any], transform: list[Any], parent
     return session.world.spawn(type_id, values, transform_from_wire(transform), parent)
 
 
-@call()
+@call(locked=False)
 def destroy_actor(session: Session, actor_id: int) -> bool:
-    """Removes an actor."""
-    session.world.destroy(actor_id)
+    """Removes an actor.
+
+    A client frees a stopped camera's callback in a thread of its own, and aborts if its program ends just
+    then; the answer comes when that is over.
+    """
+    with session.world.lock:
+        actor = session.world.find(actor_id)
+        session.world.destroy(actor_id)
+    if isinstance(actor, Camera):
+        time.sleep(CAMERA_FAREWELL)
     return True
 
 
@@ -77,14 +85,14 @@ def destroy_actor(session: Session, actor_id: int) -> bool:
 def get_actor_bounding_box(session: Session, actor_id: int) -> list[Any]:
     """An actor's box.
 
-    An empty one for an actor that is gone: the traffic manager asks for those, and an error in its thread would
-    end the client's process.
+    An empty one for an actor that is gone: the traffic manager asks for those, and an error in its thread
+    would end the client's process.
     """
     actor = session.world.actors.get(actor_id)
     return actor.bounding_box() if actor else encodings.bounding_box(encodings.ZERO, encodings.ZERO)
 
 
-# -- motion -------------------------------------------------------------------------------------------------------
+# -- motion -----------------------------------------------------------------------------------------------
 
 
 @call()
@@ -200,7 +208,7 @@ def apply_control_to_walker(session: Session, actor_id: int, control: list[Any])
     walkers.control(walker, vector_from_wire(direction), clip(speed, 0.0, walkers.FASTEST), bool(jump))
 
 
-# -- vehicles -----------------------------------------------------------------------------------------------------
+# -- vehicles ---------------------------------------------------------------------------------------------
 
 
 @call()
@@ -228,7 +236,18 @@ def get_physics_control(session: Session, actor_id: int) -> list[Any]:
     wheel_count = int(vehicle.attributes["number_of_wheels"])
     lock = vehicles.STEERING_LOCK * 57.29578
     wheels = [
-        [0.25, 1.0, lock if n < wheel_count // 2 else 0.0, 35.0, 1500.0, 3000.0, 2.0, 17.0, 1000.0, [0.0, 0.0, 0.0]]
+        [
+            0.25,
+            1.0,
+            lock if n < wheel_count // 2 else 0.0,
+            35.0,
+            1500.0,
+            3000.0,
+            2.0,
+            17.0,
+            1000.0,
+            [0.0, 0.0, 0.0],
+        ]
         for n in range(wheel_count)
     ]
     torque, steering = [[0.0, 500.0], [5000.0, 500.0]], [[0.0, 1.0], [100.0, 1.0]]
@@ -253,7 +272,7 @@ def get_wheel_pitch_angle(session: Session, actor_id: int, wheel: int) -> float:
 
 @call()
 def get_telemetry_data(session: Session, actor_id: int) -> list[Any]:
-    """Speed (m/s), steer, throttle, brake, engine speed, gear, drag, and wheels, of which nothing is known."""
+    """Speed (m/s), steer, throttle, brake, engine speed, gear, drag; and wheels, of which nnot known."""
     vehicle = session.world.find(actor_id, Vehicle)
     control = vehicle.control
     gear = -1 if control.reverse else 1
@@ -272,82 +291,3 @@ def get_bones_transform(session: Session, actor_id: int) -> list[Any]:
     """A walker's skeleton: none."""
     session.world.find(actor_id, Walker)
     return [[]]
-
-
-# -- traffic lights -----------------------------------------------------------------------------------------------
-
-
-def cycle_of(session: Session, actor_id: int) -> JunctionCycle:
-    """The cycle to which a traffic light belongs."""
-    light = session.world.find(actor_id, TrafficLight)
-    for cycle in session.world.cycles:
-        if light in cycle.lights:
-            return cycle
-    raise Refusal(f"traffic light {actor_id} belongs to no junction")
-
-
-@call()
-def set_traffic_light_state(session: Session, actor_id: int, state: int) -> None:
-    """Shows a light until its junction's cycle changes it; freeze it to keep it."""
-    if state not in range(5):
-        raise ValueError(f"traffic light state {state}")
-    session.world.find(actor_id, TrafficLight).light = state
-
-
-@call()
-def set_traffic_light_green_time(session: Session, actor_id: int, seconds: float) -> None:
-    """How long its phase is green."""
-    for light in phase_of(session, actor_id):
-        light.green_time = clip(seconds, 0.0, LONGEST_LIGHT)
-
-
-@call()
-def set_traffic_light_yellow_time(session: Session, actor_id: int, seconds: float) -> None:
-    """How long its phase is yellow."""
-    for light in phase_of(session, actor_id):
-        light.yellow_time = clip(seconds, 0.0, LONGEST_LIGHT)
-
-
-@call()
-def set_traffic_light_red_time(session: Session, actor_id: int, seconds: float) -> None:
-    """How long all is red after its phase."""
-    for light in phase_of(session, actor_id):
-        light.red_time = clip(seconds, 0.0, LONGEST_LIGHT)
-
-
-def phase_of(session: Session, actor_id: int) -> list[TrafficLight]:
-    """The lights that are green together with this one."""
-    light = session.world.find(actor_id, TrafficLight)
-    return next(phase for phase in cycle_of(session, actor_id).phases if light in phase)
-
-
-@call()
-def freeze_traffic_light(session: Session, actor_id: int, freeze: bool) -> None:
-    """Stops the cycle of the light's junction, or lets it go on."""
-    session.world.find(actor_id, TrafficLight).frozen = bool(freeze)
-
-
-@call()
-def freeze_all_traffic_lights(session: Session, freeze: bool) -> None:
-    """Stops all cycles, or lets them go on."""
-    for light in session.world.all(TrafficLight):
-        light.frozen = bool(freeze)
-
-
-@call()
-def reset_traffic_light_group(session: Session, actor_id: int) -> None:
-    """Begins the cycle of the light's junction anew."""
-    cycle_of(session, actor_id).restart()
-
-
-@call()
-def reset_all_traffic_lights(session: Session) -> None:
-    """Begins all cycles anew."""
-    for cycle in session.world.cycles:
-        cycle.restart()
-
-
-@call()
-def get_group_traffic_lights(session: Session, actor_id: int) -> list[int]:
-    """Ids of all lights of the junction."""
-    return [light.id for light in cycle_of(session, actor_id).lights]

@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from simulator import encodings
+from simulator.actors import Vehicle, Walker
 from simulator.calls import MAP_FOLDER, Session, call
 from simulator.encodings import Vector, transform_to_wire, vector_from_wire
+from simulator.geometry import Transform, compose
 from simulator.rays import first_hit
-from simulator.world import Refusal
+from simulator.things import ANY_LABEL
+from simulator.world import RefusedError
 
 
 @call()
@@ -33,14 +35,14 @@ def get_required_files(session: Session, folder: str = "") -> list[str]:
 
     Clients keep files in their cache by name, so the name changes with the contents.
     """
-    return [navigation_file(session)] if folder == "Nav" else []
+    return [navigation_file(session)] if folder == "Nav" and session.world.town.navigation else []
 
 
 @call()
 def request_file(session: Session, name: str) -> bytes:
     """The contents of a file that `get_required_files` named."""
     if name != navigation_file(session):
-        raise Refusal(f"no file {name!r}")
+        raise RefusedError(f"no file {name!r}")
     return session.world.town.navigation
 
 
@@ -69,6 +71,24 @@ def cast_ray(session: Session, start: list[float], end: list[float]) -> list[Any
 def labelled_point(location: Vector, label: int) -> list[Any]:
     """A place and CARLA's label of what is there."""
     return [list(location), label]
+
+
+@call()
+def get_environment_objects(session: Session, label: int) -> list[Any]:
+    """The things in the town that have a label; 255 stands for any."""
+    return [thing.to_wire() for thing in session.world.town.things if label in (thing.label, ANY_LABEL)]
+
+
+@call()
+def get_all_level_BBs(session: Session, label: int) -> list[Any]:  # noqa: N802  (the protocol's name)
+    """The boxes of the things that have a label, vehicles and pedestrians included; 255 stands for any."""
+    boxes = [thing.box_to_wire() for thing in session.world.town.things if label in (thing.label, ANY_LABEL)]
+    for actor in session.world.actors.values():
+        if isinstance(actor, Vehicle | Walker) and label in (actor.label, ANY_LABEL):
+            pose = actor.world_transform()
+            location, rotation = transform_to_wire(compose(pose, Transform(*actor.box_centre)))
+            boxes.append([location, list(actor.box_extent), rotation, actor.id])
+    return boxes
 
 
 @call()

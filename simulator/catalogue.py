@@ -21,7 +21,13 @@ PAINTS: tuple[Colour, ...] = (
     (168, 126, 62),
     (206, 96, 26),
 )
-TWO_WHEELER_PAINTS: tuple[Colour, ...] = ((20, 20, 22), (150, 20, 20), (24, 70, 140), (30, 96, 60), (212, 208, 198))
+TWO_WHEELER_PAINTS: tuple[Colour, ...] = (
+    (20, 20, 22),
+    (150, 20, 20),
+    (24, 70, 140),
+    (30, 96, 60),
+    (212, 208, 198),
+)
 
 
 @dataclass(frozen=True)
@@ -72,16 +78,24 @@ CATALOGUE: dict[str, Entry] = {
     "vehicle.tesla.model3": _car(4.70, 1.85, 1.45),
     "vehicle.toyota.prius": _car(4.52, 1.76, 1.49),
     "vehicle.volkswagen.t2": _car(4.50, 1.80, 1.98, "van"),
-    "vehicle.carlamotors.carlacola": _large("truck", 6.80, 2.40, 3.10, ((176, 22, 26), (232, 232, 228), (30, 70, 130))),
-    "vehicle.carlamotors.european_hgv": _large("truck", 8.60, 2.50, 3.55, ((34, 62, 120), (228, 228, 226), (150, 30, 26))),
-    "vehicle.mitsubishi.fusorosa": _large("bus", 7.60, 2.20, 2.75, ((236, 236, 232), (30, 90, 60), (200, 160, 40))),
-    "vehicle.mitsubishi.citybus": _large("bus", 11.60, 2.52, 3.15, ((172, 24, 24), (28, 80, 150), (224, 170, 30))),
-    "vehicle.harley-davidson.low_rider": _two_wheeler("motorcycle", 2.30, 0.82, 1.62),
-    "vehicle.kawasaki.ninja": _two_wheeler("motorcycle", 2.06, 0.76, 1.60),
-    "vehicle.vespa.zx125": _two_wheeler("motorcycle", 1.80, 0.74, 1.66),
-    "vehicle.bh.crossbike": _two_wheeler("bicycle", 1.74, 0.64, 1.74),
-    "vehicle.diamondback.century": _two_wheeler("bicycle", 1.70, 0.50, 1.70),
-    "vehicle.gazelle.omafiets": _two_wheeler("bicycle", 1.84, 0.60, 1.80),
+    "vehicle.carlamotors.carlacola": _large(
+        "truck", 6.80, 2.40, 3.10, ((176, 22, 26), (232, 232, 228), (30, 70, 130))
+    ),
+    "vehicle.carlamotors.european_hgv": _large(
+        "truck", 8.60, 2.50, 3.55, ((34, 62, 120), (228, 228, 226), (150, 30, 26))
+    ),
+    "vehicle.mitsubishi.fusorosa": _large(
+        "bus", 7.60, 2.20, 2.75, ((236, 236, 232), (30, 90, 60), (200, 160, 40))
+    ),
+    "vehicle.mitsubishi.citybus": _large(
+        "bus", 11.60, 2.52, 3.15, ((172, 24, 24), (28, 80, 150), (224, 170, 30))
+    ),
+    "vehicle.harley-davidson.low_rider": _two_wheeler("motorcycle", 2.14, 0.76, 1.75),
+    "vehicle.kawasaki.ninja": _two_wheeler("motorcycle", 1.98, 0.76, 1.75),
+    "vehicle.vespa.zx125": _two_wheeler("motorcycle", 1.88, 0.76, 1.79),
+    "vehicle.bh.crossbike": _two_wheeler("bicycle", 1.74, 0.66, 1.78),
+    "vehicle.diamondback.century": _two_wheeler("bicycle", 1.70, 0.66, 1.78),
+    "vehicle.gazelle.omafiets": _two_wheeler("bicycle", 1.84, 0.72, 1.84),
     "walker.pedestrian.0001": _pedestrian(1.70, (120, 26, 34)),
     "walker.pedestrian.0002": _pedestrian(1.78, (40, 60, 92)),
     "walker.pedestrian.0003": _pedestrian(1.66, (196, 178, 120)),

@@ -1,7 +1,8 @@
 """How values travel between server and client: the binary structures of CARLA 0.9.16.
 
-RPC values are positional msgpack arrays; sensor data are packed little-endian structures. Lengths are metres,
-angles degrees, axes left-handed (x forward, y right, z up). Offsets and indices are those of the 0.9.16 wheel.
+RPC values are positional msgpack arrays; sensor data are packed little-endian structures. Lengths are
+metres, angles degrees, axes left-handed (x forward, y right, z up). Offsets and indices are those of the
+0.9.16 wheel.
 """
 
 from __future__ import annotations

@@ -8,7 +8,8 @@ import numpy as np
 from simulator.roads import RoadNetwork
 
 KERB_HEIGHT = 0.14  # metres, as `simulator.drawing.street` draws it
-CELL = 0.25  # metres
+CELL = 0.15  # metres
+FRACTION_BITS = 4  # of the coordinates that OpenCV gets
 MARGIN = 5.0  # metres of ground beyond the outermost lanes
 
 
@@ -29,10 +30,11 @@ class Ground:
 
     def _fill(self, kerb: np.ndarray, back: np.ndarray) -> None:
         """Marks the band between two lines (n, 2) as sidewalk."""
-        near, far = ((line - self._origin) / CELL for line in (kerb, back))
+        # OpenCV counts from the middle of a cell
+        near, far = ((line - self._origin) / CELL - 0.5 for line in (kerb, back))
         quads = np.stack([near[:-1], near[1:], far[1:], far[:-1]], axis=1)
-        for quad in np.round(quads).astype(np.int32):
-            cv2.fillConvexPoly(self._is_sidewalk, quad, 1)
+        for quad in np.round(quads * (1 << FRACTION_BITS)).astype(np.int32):
+            cv2.fillConvexPoly(self._is_sidewalk, quad, 1, shift=FRACTION_BITS)
 
     def height(self, x: float, y: float) -> float:
         """Metres above the asphalt; 0 outside the town."""

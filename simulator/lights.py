@@ -1,6 +1,7 @@
 """Traffic lights: the cycle of each junction, and which vehicle stands before which light.
 
-The lights of a junction that are green together form a phase; the phases take turns: green, yellow, then all red.
+The lights of a junction that are green together form a phase; the phases take turns: green, yellow, then all
+red.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 from simulator.actors import GREEN, RED, YELLOW, TrafficLight, Vehicle
 from simulator.encodings import Vector
 from simulator.geometry import Transform, compose, inverse, wrap_degrees
-from simulator.roads import RoadNetwork, Signal
+from simulator.roads import Signal
 
 APPROACH = 12.0  # metres before the stop line where a vehicle begins to see its light
 PASSED = 0.5  # metres past the stop line by which its front may have gone and still has to wait
@@ -84,7 +85,7 @@ def make_cycles(lights: Iterable[TrafficLight]) -> list[JunctionCycle]:
 
 
 def actor_pose(signal: Signal) -> Transform:
-    """The pose of a signal's actor: x runs across the lanes, as CARLA's client expects when it looks for them."""
+    """The pose of a signal's actor: x runs across the lanes; so the client expects when it looks for them."""
     return replace(signal.transform, yaw=wrap_degrees(signal.transform.yaw - 90.0))
 
 
@@ -128,23 +129,3 @@ class StopIndex:
         near = (front > -APPROACH) & (front < PASSED) & (aside < SAME_LANE) & (along > SAME_WAY)
         found = np.flatnonzero(near)
         return self.lights[found[0]] if len(found) else None
-
-
-class SpeedLimits:
-    """The speed limit of the lane nearest to a place."""
-
-    def __init__(self, network: RoadNetwork) -> None:
-        points, limits = [np.full((1, 2), 1e9)], [50.0]
-        for road in network.roads.values():
-            for lane in road.lanes:
-                if lane.kind == "driving":
-                    line = road.lane_centre(lane.id, step=4.0)
-                    points.append(line)
-                    limits += [road.speed] * len(line)
-        self._points = np.concatenate(points)
-        self._limits = limits
-
-    def at(self, x: float, y: float) -> float:
-        """Speed limit in km/h."""
-        distance = np.square(self._points - (x, y)).sum(axis=1)
-        return self._limits[int(distance.argmin())]

@@ -1,14 +1,16 @@
 """The navigation mesh of a town, in the binary form of Recast and Detour that CARLA's client loads.
 
-The client moves pedestrians by itself (`controller.ai.walker`): it finds their paths on this mesh. It consists of
-convex polygons that touch along whole edges: along each street a band of sidewalk, one of asphalt (a crossing
-where there is one) and one of sidewalk, cut at the same stations; round each corner of a junction more sidewalk.
-Formats: Detour's navigation mesh, version 7, one tile, in CARLA's container "MSET", version 1. Detour's axes are
-(x, height, y).
+The client moves pedestrians by itself (`controller.ai.walker`): it finds their paths on this mesh. It is made
+of convex polygons that touch along whole edges: along each street a band of sidewalk, one of asphalt (a
+crossing where there is one) and one of sidewalk, cut at the same stations; round each corner of a junction
+more sidewalk.
+Formats: Detour's navigation mesh, version 7, one tile, in CARLA's container "MSET", version 1. Detour's axes
+are (x, height, y).
 """
 
 from __future__ import annotations
 
+import itertools
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -20,7 +22,9 @@ from simulator.roads import Road, RoadNetwork
 SIDEWALK, CROSSING, ROAD = 1, 2, 3  # CARLA's areas
 AREA_FLAGS = {SIDEWALK: 0x02, CROSSING: 0x04, ROAD: 0x08}
 
-KERB_MARGIN = 0.8  # metres that walkers keep from the kerb, where poles stand, on a sidewalk that is wide enough
+KERB_MARGIN = (
+    0.8  # metres that walkers keep from the kerb, where poles stand, on a sidewalk that is wide enough
+)
 BACK_MARGIN = 0.4  # metres that they keep from the houses
 LONGEST_BAND = 12.0  # metres along a street
 SAME_POINT = 0.02  # metres; corners closer than this are one
@@ -66,7 +70,7 @@ class Mesh:
         return self._index[x, y]
 
     def neighbours(self) -> list[list[int]]:
-        """For each polygon and each of its edges the polygon on the other side, counted from 1; 0 for none."""
+        """For each edge of each polygon the polygon on its other side, counted from 1; 0 for none."""
         owners: dict[tuple[int, int], list[int]] = {}
         for number, (corners, _) in enumerate(self.polygons):
             for edge in edges(corners):
@@ -79,7 +83,7 @@ class Mesh:
 
 def edges(corners: list[int]) -> Iterator[tuple[int, int]]:
     """The edges of a polygon, each as its two corners in ascending order."""
-    for a, b in zip(corners, corners[1:] + corners[:1], strict=True):
+    for a, b in itertools.pairwise([*corners, corners[0]]):
         yield min(a, b), max(a, b)
 
 
@@ -104,7 +108,7 @@ def add_street(mesh: Mesh, road: Road, crossings: list[tuple[float, float]]) -> 
     cuts = np.unique(np.round(cuts, 3))
     bands = [(*margins(road.border(side), road.kerb(side)), SIDEWALK) for side in ("left", "right")]
     (left_back, left_front, _), (right_back, right_front, _) = bands
-    for s0, s1 in zip(cuts[:-1], cuts[1:], strict=True):
+    for s0, s1 in itertools.pairwise(cuts):
         on_crossing = any(start - 0.01 <= s0 and s1 <= end + 0.01 for start, end in crossings)
         asphalt = (left_front, right_front, CROSSING if on_crossing else ROAD)
         for t0, t1, area in ((left_back, left_front, SIDEWALK), asphalt, (right_front, right_back, SIDEWALK)):
@@ -143,13 +147,23 @@ def to_bytes(mesh: Mesh) -> bytes:
 
 
 def encode_tile(mesh: Mesh) -> bytes:
-    """The mesh as one Detour tile: header, corners, polygons, room for links, detail meshes, their triangles."""
+    """One Detour tile: header, corners, polygons, room for links, detail meshes, their triangles."""
     polygons, neighbours = mesh.polygons, mesh.neighbours()
     triangles = [fan(len(corners)) for corners, _ in polygons]
     firsts = np.cumsum([0, *(len(part) for part in triangles)])
     link_count = sum(len(corners) for corners, _ in polygons)
     low, high = np.min(mesh.points, axis=0), np.max(mesh.points, axis=0)
-    counts = (len(polygons), len(mesh.points), link_count, len(polygons), 0, int(firsts[-1]), 0, 0, len(polygons))
+    counts = (
+        len(polygons),
+        len(mesh.points),
+        link_count,
+        len(polygons),
+        0,
+        int(firsts[-1]),
+        0,
+        0,
+        len(polygons),
+    )
     header = MESH_HEADER.pack(
         int.from_bytes(b"VAND", "little"),
         7,
@@ -189,5 +203,6 @@ def encode_polygon(corners: list[int], area: int, neighbours: list[int]) -> byte
 def fan(count: int) -> list[tuple[int, int, int, int]]:
     """Triangles of a convex polygon, each with flags that tell which of its edges are the polygon's own."""
     return [
-        (0, i, i + 1, (1 if i == 1 else 0) | 1 << 2 | (1 << 4 if i == count - 2 else 0)) for i in range(1, count - 1)
+        (0, i, i + 1, (1 if i == 1 else 0) | 1 << 2 | (1 << 4 if i == count - 2 else 0))
+        for i in range(1, count - 1)
     ]

@@ -23,11 +23,11 @@ MOST_CONNECTIONS = 128
 log = logging.getLogger(__name__)
 
 
-class MalformedMessage(Exception):
+class MalformedMessageError(Exception):
     """The bytes received are not msgpack-rpc."""
 
 
-class UnknownMethod(Exception):
+class UnknownMethodError(Exception):
     """No such call; reported to the client as an error of the RPC layer."""
 
 
@@ -69,7 +69,9 @@ class BoundedServer(socketserver.ThreadingTCPServer):
 
     def start(self, name: str) -> None:
         """Accepts connections from now on, in a thread of its own."""
-        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.1}, name=name, daemon=True).start()
+        threading.Thread(
+            target=self.serve_forever, kwargs={"poll_interval": 0.1}, name=name, daemon=True
+        ).start()
 
 
 class RpcServer(BoundedServer):
@@ -97,7 +99,7 @@ class RpcHandler(socketserver.BaseRequestHandler):
                 reply = self.answer(message)
                 if reply is not None:
                     self.request.sendall(packer.pack(reply))
-        except MalformedMessage as trouble:
+        except MalformedMessageError as trouble:
             log.warning("Connection of %s closed: %s.", self.client_address, trouble)
         except OSError:
             pass  # the client is gone
@@ -105,7 +107,7 @@ class RpcHandler(socketserver.BaseRequestHandler):
             self.server.on_disconnect(self)
 
     def messages(self) -> Iterator[list[Any]]:
-        """What the client sends, message by message; raises MalformedMessage."""
+        """What the client sends, message by message; raises MalformedMessageError."""
         unpacker = msgpack.Unpacker(
             raw=False, strict_map_key=False, unicode_errors="surrogateescape", max_buffer_size=LARGEST_MESSAGE
         )
@@ -115,7 +117,7 @@ class RpcHandler(socketserver.BaseRequestHandler):
                 for message in unpacker:
                     yield check_message(message)
             except (ValueError, TypeError, msgpack.UnpackException, RecursionError) as error:
-                raise MalformedMessage(f"not msgpack ({type(error).__name__})") from error
+                raise MalformedMessageError(f"not msgpack ({type(error).__name__})") from error
 
     def answer(self, message: list[Any]) -> list[Any] | None:
         """The reply to a checked message, None if it needs none."""
@@ -124,14 +126,14 @@ class RpcHandler(socketserver.BaseRequestHandler):
         method, arguments = message[-2:]
         try:
             error, result = None, self.server.dispatch(self, method, arguments[1:])
-        except UnknownMethod as trouble:
+        except UnknownMethodError as trouble:
             error, result = str(trouble), None
         return [RESPONSE, message[1], error, result] if message[0] == REQUEST else None
 
 
 def check_message(message: Any) -> list[Any]:
-    """The message itself if it has the shape of msgpack-rpc; raises MalformedMessage otherwise."""
+    """The message itself if it has the shape of msgpack-rpc; raises MalformedMessageError otherwise."""
     match message:
         case [0, int(), str(), list()] | [2, str(), list()] | [1, int(), _, _]:
             return message
-    raise MalformedMessage("not msgpack-rpc")
+    raise MalformedMessageError("not msgpack-rpc")

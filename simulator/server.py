@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import functools
 import logging
 import threading
 import time
 
-from simulator import batch, calls_actors, calls_map  # noqa: F401  (they add their calls)
+from simulator import batch, calls_actors, calls_lights, calls_map  # noqa: F401  (they add their calls)
 from simulator.calls import Service, dispatch
-from simulator.drawing.renderer import Renderer
+from simulator.drawing.renderer import Camera, Renderer
+from simulator.encodings import SENSOR_TYPES
+from simulator.geometry import Transform
 from simulator.rpc import RpcServer
 from simulator.streams import StreamServer
 from simulator.town import MakeRenderer, build_town
 from simulator.world import ASYNCHRONOUS_PERIOD, World
 
-SHORTEST_PAUSE = 0.002  # seconds for which the world is left to the clients between two ticks
+SHORTEST_PAUSE = 0.01  # seconds for which the world is left to the clients between two ticks
 
 log = logging.getLogger(__name__)
 
@@ -46,8 +47,9 @@ class SimulatorServer:
             raise
         town = build_town(map_name, seed, make_renderer)
         self.world = World(town, self.streams, seed)
+        # the first picture compiles, or loads, what draws it: no client shall wait for that
+        self.world.draw([Camera(kind, Transform(z=1.5), 64, 48, 90.0) for kind in SENSOR_TYPES])
         self._service = Service(self.world, self.streams, make_renderer, {map_name: town})
-        self._answer = functools.partial(dispatch, self._service)
         self._stopping = threading.Event()
 
     @property
@@ -69,10 +71,10 @@ class SimulatorServer:
             server.server_close()
 
     def _dispatch(self, connection: object, method: str, arguments: list) -> object:
-        return self._answer(connection, method, arguments)
+        return dispatch(self._service, connection, method, arguments)
 
     def _forget(self, connection: object) -> None:
-        self.streams.expect_nothing_from(connection)
+        self._service.forget(connection)
 
     def _keep_pace(self) -> None:
         """Ticks by itself as long as no client has taken that over (asynchronous mode)."""

@@ -15,6 +15,7 @@ import struct
 import threading
 import time
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from simulator.rpc import BoundedServer
 
@@ -24,6 +25,15 @@ SUBSCRIBE_SECONDS = 1.0  # a client connects within milliseconds of asking for a
 GREETING_SECONDS = 10.0
 STALL_SECONDS = 4.0  # below the client's default time-out of 5 s
 IMAGE_ROOM, STATE_ROOM = 4, 256  # messages; a state is some kilobytes, an image megabytes
+
+
+@dataclass(frozen=True)
+class Expected:
+    """A client that asked for a stream's token and has not connected yet. until: by the monotonic clock."""
+
+    stream_id: int
+    who: object
+    until: float
 
 
 class Subscriber:
@@ -94,7 +104,7 @@ class StreamServer(BoundedServer):
         self._changed = threading.Condition()
         self._subscribers: dict[int, list[Subscriber]] = {}
         self._rooms: dict[int, int] = {}
-        self._expected: dict[int, tuple[object, float]] = {}  # stream -> (who asked, until when)
+        self._expected: list[Expected] = []
 
     def open(self, stream_id: int, room: int = IMAGE_ROOM) -> None:
         """Makes a stream known. `room`: the messages that may wait for a slow subscriber."""
@@ -110,19 +120,21 @@ class StreamServer(BoundedServer):
         with self._changed:
             self._rooms.pop(stream_id, None)
             self._subscribers.pop(stream_id, None)
-            self._expected.pop(stream_id, None)
+            self._expected = [item for item in self._expected if item.stream_id != stream_id]
             self._changed.notify_all()
 
     def expect(self, stream_id: int, who: object) -> None:
         """Notes that client `who` asked for a stream's token and is about to connect."""
         with self._changed:
+            now = time.monotonic()
+            self._expected = [item for item in self._expected if item.until > now]
             if stream_id in self._rooms:
-                self._expected[stream_id] = (who, time.monotonic() + SUBSCRIBE_SECONDS)
+                self._expected.append(Expected(stream_id, who, now + SUBSCRIBE_SECONDS))
 
     def expect_nothing_from(self, who: object) -> None:
         """Forgets what `expect` noted for a client that is gone."""
         with self._changed:
-            self._expected = {stream: item for stream, item in self._expected.items() if item[0] is not who}
+            self._expected = [item for item in self._expected if item.who is not who]
             self._changed.notify_all()
 
     def wait_for_expected(self) -> None:
@@ -132,7 +144,7 @@ class StreamServer(BoundedServer):
         """
         with self._changed:
             while self._expected:
-                left = max(until for _, until in self._expected.values()) - time.monotonic()
+                left = max(item.until for item in self._expected) - time.monotonic()
                 if left <= 0.0:
                     self._expected.clear()
                     return
@@ -141,7 +153,9 @@ class StreamServer(BoundedServer):
     def wait_for_room(self) -> None:
         """Waits until no subscriber's queue is full; one that stalls for STALL_SECONDS is cut off."""
         deadline = time.monotonic() + STALL_SECONDS
-        while stalled := [subscriber for subscriber in self._all_subscribers() if subscriber.waiting >= subscriber.room]:
+        while stalled := [
+            subscriber for subscriber in self._all_subscribers() if subscriber.waiting >= subscriber.room
+        ]:
             if time.monotonic() > deadline:
                 for subscriber in stalled:
                     subscriber.close()
@@ -171,7 +185,9 @@ class StreamServer(BoundedServer):
                 return None
             subscriber = Subscriber(connection, self._rooms[stream_id])
             self._subscribers[stream_id].append(subscriber)
-            self._expected.pop(stream_id, None)
+            arrived = next((item for item in self._expected if item.stream_id == stream_id), None)
+            if arrived:
+                self._expected.remove(arrived)
             self._changed.notify_all()
             return subscriber
 

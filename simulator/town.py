@@ -12,11 +12,12 @@ import numpy as np
 from simulator.drawing.renderer import Body, Camera, Renderer
 from simulator.geometry import Transform
 from simulator.ground import Ground
-from simulator.lights import SpeedLimits
 from simulator.maps import MAPS, build_map
 from simulator.navigation import build_mesh, to_bytes
 from simulator.opendrive import parse_opendrive, to_opendrive
 from simulator.roads import RoadNetwork
+from simulator.things import Thing, things_of
+from simulator.vehicles import SpeedLimits
 from simulator.weather import Weather
 
 UPLOADED = "OpenDriveMap"  # the name under which a client asks for the roads that it has sent
@@ -48,8 +49,15 @@ class Town:
 
     @cached_property
     def navigation(self) -> bytes:
-        """Where pedestrians can walk, as the file that clients load."""
-        return to_bytes(build_mesh(self.network))
+        """Where pedestrians can walk, as the file that clients load; empty if they can walk nowhere."""
+        mesh = build_mesh(self.network)
+        return to_bytes(mesh) if mesh.polygons else b""
+
+    @cached_property
+    def things(self) -> list[Thing]:
+        """What stands in it; nothing if its renderer has no scenery."""
+        scenery = getattr(self.renderer, "scenery", None)
+        return things_of(scenery) if scenery else []
 
     @cached_property
     def ground(self) -> Ground:

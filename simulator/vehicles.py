@@ -9,9 +9,12 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+import numpy as np
+
 from simulator.actors import Vehicle
-from simulator.encodings import ZERO
+from simulator.encodings import Vector
 from simulator.geometry import wrap_degrees
+from simulator.roads import RoadNetwork
 
 FULL_THROTTLE = 5.0  # m/s^2 from standstill; 0 to 100 km/h in about 8 s with the two terms below
 TOP_SPEED = 50.0  # m/s, where full throttle gives nothing more
@@ -69,7 +72,9 @@ def next_speed(vehicle: Vehicle, delta: float) -> float:
     direction = -1.0 if control.reverse else 1.0
     pull = FULL_THROTTLE * control.throttle * max(0.0, 1.0 - abs(speed) / TOP_SPEED)
     speed += direction * pull * delta
-    resistance = FULL_BRAKE * control.brake + HAND_BRAKE * control.hand_brake + ROLLING * (control.throttle == 0.0)
+    resistance = (
+        FULL_BRAKE * control.brake + HAND_BRAKE * control.hand_brake + ROLLING * (control.throttle == 0.0)
+    )
     return math.copysign(max(0.0, abs(speed) - resistance * delta), speed)
 
 
@@ -83,13 +88,33 @@ def turn_wheels(vehicle: Vehicle, delta: float) -> None:
     vehicle.steering += min(most, max(-most, wanted - vehicle.steering))
 
 
-def set_velocity(vehicle: Vehicle, velocity: tuple[float, float, float]) -> None:
+def set_velocity(vehicle: Vehicle, velocity: Vector) -> None:
     """Gives a vehicle the part of a velocity in the world (m/s) that points along its heading."""
     yaw = math.radians(vehicle.transform.yaw)
     vehicle.speed = velocity[0] * math.cos(yaw) + velocity[1] * math.sin(yaw)
     vehicle.velocity = (vehicle.speed * math.cos(yaw), vehicle.speed * math.sin(yaw), 0.0)
 
 
-def push(vehicle: Vehicle, impulse: tuple[float, float, float]) -> None:
+def push(vehicle: Vehicle, impulse: Vector) -> None:
     """Changes the velocity by an impulse in the world, N s."""
-    set_velocity(vehicle, tuple(v + i / MASS for v, i in zip(vehicle.velocity or ZERO, impulse, strict=True)))
+    set_velocity(vehicle, tuple(v + i / MASS for v, i in zip(vehicle.velocity, impulse, strict=True)))
+
+
+class SpeedLimits:
+    """The speed limit of the lane nearest to a place."""
+
+    def __init__(self, network: RoadNetwork) -> None:
+        points, limits = [np.full((1, 2), 1e9)], [50.0]
+        for road in network.roads.values():
+            for lane in road.lanes:
+                if lane.kind == "driving":
+                    line = road.lane_centre(lane.id, step=4.0)
+                    points.append(line)
+                    limits += [road.speed] * len(line)
+        self._points = np.concatenate(points)
+        self._limits = limits
+
+    def at(self, x: float, y: float) -> float:
+        """Speed limit in km/h."""
+        distance = np.square(self._points - (x, y)).sum(axis=1)
+        return self._limits[int(distance.argmin())]

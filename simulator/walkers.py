@@ -1,4 +1,4 @@
-"""How pedestrians move: along the direction of `carla.WalkerControl`, or where a client's navigation puts them.
+"""How pedestrians move: along the direction of `carla.WalkerControl`, or as a client's navigation wants.
 
 `controller.ai.walker` is driven by the client itself: it finds paths on the navigation mesh that
 `simulator.navigation` serves and sends each walker's pose and speed once a tick.

@@ -14,8 +14,18 @@ from typing import Any, TypeVar
 import numpy as np
 
 from simulator import encodings, vehicles, walkers
-from simulator.actors import LIGHT_NAMES, Actor, Camera, TrafficLight, TrafficSign, Vehicle, Walker, make_actor
-from simulator.actors import TRAFFIC_LIGHT_LABEL, TRAFFIC_SIGN_LABEL
+from simulator.actors import (
+    LIGHT_NAMES,
+    TRAFFIC_LIGHT_LABEL,
+    TRAFFIC_SIGN_LABEL,
+    Actor,
+    Camera,
+    TrafficLight,
+    TrafficSign,
+    Vehicle,
+    Walker,
+    make_actor,
+)
 from simulator.blueprints import LIBRARY, Blueprint
 from simulator.catalogue import CATALOGUE
 from simulator.drawing.renderer import Body
@@ -30,12 +40,13 @@ from simulator.weather import Weather
 STATE_STREAM = 1
 ASYNCHRONOUS_PERIOD = 0.05  # seconds between ticks when no client gives the pace and no step is set
 SLOWEST_TICK = 0.5  # seconds that pass in the town at most, however long the last tick took
+LONGEST_STEP = 10.0  # seconds that a client may let pass in a tick
 MOST_ACTORS = 5000
 
 KindOfActor = TypeVar("KindOfActor", bound=Actor)
 
 
-class Refusal(Exception):
+class RefusedError(Exception):
     """What a client asks for cannot be done; the message is for it."""
 
 
@@ -50,12 +61,14 @@ class Settings:
 
     @classmethod
     def from_wire(cls, value: list[Any]) -> Settings:
-        """The settings that a client sent; raises ValueError for a time step below 0 or above 10 s."""
-        synchronous, no_rendering, fixed, *rest = value
+        """The settings that a client sent, 11 values; raises ValueError for a time step not in 0..10 s."""
+        synchronous, no_rendering, fixed, *others = value
+        if not isinstance(synchronous, bool) or not isinstance(no_rendering, bool) or len(others) != 8:
+            raise ValueError("these are no world settings")
         delta = encodings.optional_from_wire(fixed)
-        if delta is not None and not 0.0 <= float(delta) <= 10.0:
-            raise ValueError(f"fixed_delta_seconds is {delta}, it must lie in 0..10")
-        return cls(bool(synchronous), bool(no_rendering), float(delta) if delta else None, tuple(value))
+        if delta is not None and not 0.0 <= float(delta) <= LONGEST_STEP:
+            raise ValueError(f"fixed_delta_seconds is {delta}, it must lie in 0..{LONGEST_STEP:g}")
+        return cls(synchronous, no_rendering, float(delta) if delta else None, tuple(value))
 
 
 @dataclass
@@ -67,7 +80,7 @@ class World:
     seed: int
     lock: threading.RLock = field(default_factory=threading.RLock)
     settings: Settings = Settings()
-    weather: Weather = Weather()
+    weather: Weather = field(default_factory=Weather)
     episode: int = 0
     frame: int = 0
     elapsed: float = 0.0
@@ -81,7 +94,7 @@ class World:
         self.streams.open(STATE_STREAM, STATE_ROOM)
         self.begin_episode(self.town)
 
-    # -- episodes ---------------------------------------------------------------------------------------------
+    # -- episodes ------------------------------------------------------------------------------------------
 
     def begin_episode(self, town: Town) -> None:
         """Starts anew in a town: all actors go, and the town's own come."""
@@ -120,36 +133,40 @@ class World:
         self.next_id += 1
         return self.next_id
 
-    # -- actors -----------------------------------------------------------------------------------------------
+    # -- actors --------------------------------------------------------------------------------------------
 
     def all(self, kind: type[KindOfActor]) -> Iterable[KindOfActor]:
         """Every actor of a kind, in the order of their ids."""
         return (actor for actor in self.actors.values() if isinstance(actor, kind))
 
     def find(self, actor_id: int, kind: type[KindOfActor] = Actor) -> KindOfActor:
-        """The actor with this id; raises Refusal if there is none, or if it is of another kind."""
+        """The actor with this id; raises RefusedError if there is none, or if it is of another kind."""
         actor = self.actors.get(actor_id)
         if actor is None:
-            raise Refusal(f"actor {actor_id} not found: it may have been destroyed, or belong to another episode")
+            raise RefusedError(
+                f"actor {actor_id} not found: it may have been destroyed, or belong to another episode"
+            )
         if not isinstance(actor, kind):
-            raise Refusal(f"actor {actor_id} ({actor.type_id}) is no {kind.__name__.lower()}")
+            raise RefusedError(f"actor {actor_id} ({actor.type_id}) is no {kind.__name__.lower()}")
         return actor
 
     def spawn(
         self, type_id: str, attributes: Mapping[str, str], transform: Transform, parent_id: int = 0
     ) -> Actor:
-        """A new actor; raises Refusal if its place is taken or if it cannot be."""
+        """A new actor; raises RefusedError if its place is taken or if it cannot be."""
         if type_id not in LIBRARY:
-            raise Refusal(f"unknown blueprint {type_id!r}: ask get_blueprint_library() for those there are")
+            raise RefusedError(
+                f"unknown blueprint {type_id!r}: ask get_blueprint_library() for those there are"
+            )
         if len(self.actors) >= MOST_ACTORS:
-            raise Refusal(f"the town is full: it holds {MOST_ACTORS} actors")
+            raise RefusedError(f"the town is full: it holds {MOST_ACTORS} actors")
         parent = self.find(parent_id) if parent_id else None
         try:
             actor = make_actor(self.new_id(), LIBRARY[type_id], attributes, transform, parent)
         except ValueError as error:
-            raise Refusal(f"unable to spawn {type_id}: {error}") from error
+            raise RefusedError(f"unable to spawn {type_id}: {error}") from error
         if isinstance(actor, Vehicle | Walker) and parent is None and self.occupied(actor):
-            raise Refusal("Spawn failed because of collision at spawn position")
+            raise RefusedError("Spawn failed because of collision at spawn position")
         if isinstance(actor, Camera):
             actor.stream_id = actor.id
             self.streams.open(actor.stream_id)
@@ -167,17 +184,17 @@ class World:
         )
 
     def destroy(self, actor_id: int) -> None:
-        """Removes an actor; what is attached to it stays where it is. Raises Refusal for the town's own."""
+        """Removes an actor; what is attached to it stays. Raises RefusedError for the town's own."""
         actor = self.find(actor_id)
         if actor is self.spectator or isinstance(actor, TrafficLight | TrafficSign):
-            raise Refusal(f"unable to destroy actor {actor_id}: it belongs to the town")
+            raise RefusedError(f"unable to destroy actor {actor_id}: it belongs to the town")
         for child in [other for other in self.actors.values() if other.parent is actor]:
             child.transform, child.parent = child.world_transform(), None
         del self.actors[actor_id]
         if actor.stream_id:
             self.streams.retire(actor.stream_id)
 
-    # -- the tick ---------------------------------------------------------------------------------------------
+    # -- the tick ------------------------------------------------------------------------------------------
 
     def step(self) -> int:
         """Lets one tick pass, sends its state and its images, and returns its frame."""

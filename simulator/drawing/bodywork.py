@@ -10,8 +10,21 @@ import numpy as np
 from simulator.drawing.mesh import Look, Mesh, sheet_normals
 
 # half of a cross-section, from the sill to the middle of the top: share of the half width, and of the height
-SOFT = np.array([(0.88, 0.0), (0.985, 0.16), (1.0, 0.42), (0.985, 0.70), (0.955, 0.86), (0.87, 0.965), (0.5, 1.0), (0, 1.01)])
-BOXY = np.array([(0.97, 0.0), (1.0, 0.04), (1.0, 0.4), (1.0, 0.8), (0.995, 0.94), (0.95, 0.985), (0.6, 1.0), (0, 1.003)])
+SOFT = np.array(
+    [
+        (0.88, 0.0),
+        (0.985, 0.16),
+        (1.0, 0.42),
+        (0.985, 0.70),
+        (0.955, 0.86),
+        (0.87, 0.965),
+        (0.5, 1.0),
+        (0, 1.01),
+    ]
+)
+BOXY = np.array(
+    [(0.97, 0.0), (1.0, 0.04), (1.0, 0.4), (1.0, 0.8), (0.995, 0.94), (0.95, 0.985), (0.6, 1.0), (0, 1.003)]
+)
 MIDDLE = len(SOFT) - 1  # column of the middle; column 2 * MIDDLE - k mirrors column k
 COARSE = [0, 2, 4, 5, 7]  # rows of a cross-section that are left at a low level of detail
 CAP_SCALES = (0.0, 0.80, 0.94)  # of the cross-section on the flat end faces, inside out
@@ -45,7 +58,12 @@ class Skin:
         return between(self.points) + lift * between(self.normals)
 
     def patch(
-        self, mesh: Mesh, rows: tuple[float, float], columns: tuple[float, float], look: Look, lift: float = 0.008
+        self,
+        mesh: Mesh,
+        rows: tuple[float, float],
+        columns: tuple[float, float],
+        look: Look,
+        lift: float = 0.008,
     ) -> None:
         """Lays a piece of another look on the skin, on both sides alike."""
         count = max(2, round(3 * mesh.detail) + 1)
@@ -56,13 +74,20 @@ class Skin:
 
 
 def loft(
-    mesh: Mesh, stations: np.ndarray, look: Look, section: np.ndarray = SOFT, arches: Sequence[float] = (),
-    arch_radius: float = 0.0, wheel_height: float = 0.0,
-) -> Skin:  # fmt: skip
+    mesh: Mesh,
+    stations: np.ndarray,
+    look: Look,
+    section: np.ndarray = SOFT,
+    arches: Sequence[float] = (),
+    arch_radius: float = 0.0,
+    wheel_height: float = 0.0,
+) -> Skin:
     """Adds a body to `mesh`. stations (n, 4): x (descending), half width, bottom, top, metres.
 
     arches: x of the axles; the bottom is raised there to a half circle round each wheel.
     """
+    if mesh.detail < 0.2:
+        stations = stations[sorted({0, *range(2, len(stations) - 1, 2), len(stations) - 1})]
     x = stations[:, 0]
     coarse = mesh.detail < 0.4
     if arches and not coarse:
@@ -76,21 +101,20 @@ def loft(
     if coarse:
         section = section[COARSE]
     ring = np.concatenate([section * [-1, 1], section[-2::-1]])
-    middle = len(section) - 1
     body = np.empty((len(x), len(ring), 3))
     body[..., 0] = x[:, None]
     body[..., 1] = half[:, None] * ring[:, 0]
     body[..., 2] = bottom[:, None] + (top - bottom)[:, None] * ring[:, 1]
-    points = np.concatenate([_cap(body[0], middle, 1.0), body, _cap(body[-1], middle, -1.0)[::-1]])
+    points = np.concatenate([_cap(body[0], 1.0), body, _cap(body[-1], -1.0)[::-1]])
     normals = sheet_normals(points)
     normals[:2], normals[-2:] = (1, 0, 0), (-1, 0, 0)
     mesh.grid(points, look, normals=normals)
     return Skin(points, normals)
 
 
-def _cap(ring: np.ndarray, middle_column: int, ahead: float) -> np.ndarray:
-    """The rows (3, columns, 3) that close an end whose last cross-section is `ring`; ahead: 1 nose, -1 tail."""
-    middle = np.array([ring[0, 0], 0.0, (ring[0, 2] + ring[middle_column, 2]) / 2])
+def _cap(ring: np.ndarray, ahead: float) -> np.ndarray:
+    """The rows (3, columns, 3) that close an end after the cross-section `ring`; ahead: 1 nose, -1 tail."""
+    middle = np.array([ring[0, 0], 0.0, ring[0, 2]])  # at the foot, so that no gap is left between the sills
     rows = [middle + (ring - middle) * [1, scale, scale] for scale in CAP_SCALES]
     for row, depth in zip(rows, CAP_DEPTHS, strict=True):
         row[:, 0] += ahead * (0.05 - depth)
@@ -98,17 +122,28 @@ def _cap(ring: np.ndarray, middle_column: int, ahead: float) -> np.ndarray:
 
 
 def greenhouse(
-    mesh: Mesh, profile: np.ndarray, half: float, belt: float, taper: float, paint: Look, glass: Look,
+    mesh: Mesh,
+    profile: np.ndarray,
+    half: float,
+    belt: float,
+    taper: float,
+    paint: Look,
+    glass: Look,
     pillars: Sequence[float] = (),
-) -> None:  # fmt: skip
+) -> None:
     """The glazed upper part. profile (4, 2): x and z of windscreen foot, roof front, roof rear, rear foot.
 
     half: half width at the belt line, at height `belt`; taper: share by which it narrows up to the roof.
     pillars: x of the painted posts between the side windows.
     """
-    (x0, z0), (x1, z1), (x2, z2), (x3, z3) = profile
+    x0, x1, x2, x3 = profile[:, 0]
+    if mesh.detail < 0.2:
+        pillars = ()
     posts = [x + d for x in pillars for d in (0.05, -0.05)]
-    x = np.array(sorted({x0, x0 + (x1 - x0) * 0.12, (x0 + x1) / 2, x1, x1 - 0.12, (x1 + x2) / 2, x2, (x2 + x3) / 2, x3, *posts}))[::-1]
+    steps = {x0, x0 + (x1 - x0) * 0.12, x1, x2, x3, *posts}
+    if mesh.detail > 0.2:
+        steps |= {(x0 + x1) / 2, x1 - 0.12, (x1 + x2) / 2, (x2 + x3) / 2}
+    x = np.array(sorted(steps))[::-1]
     roof = np.interp(-x, -profile[:, 0], profile[:, 1])
     bulge = 0.035 * np.sin(np.pi * np.clip((x0 - x) / (x0 - x3), 0, 1))
     roof = roof + bulge
@@ -134,7 +169,9 @@ def greenhouse(
     mesh.grid(points, paint, where=~glazed)
 
 
-def wheel(mesh: Mesh, x: float, y: float, radius: float, width: float, tyre: Look, rim: Look, dark: Look) -> None:
+def wheel(
+    mesh: Mesh, x: float, y: float, radius: float, width: float, tyre: Look, rim: Look, dark: Look
+) -> None:
     """A wheel on an axle along y, with spokes on its outer face (the side away from y = 0)."""
     out = 1.0 if y > 0 else -1.0
     if mesh.detail < 0.4:
@@ -142,16 +179,30 @@ def wheel(mesh: Mesh, x: float, y: float, radius: float, width: float, tyre: Loo
         return
     face = y + out * width / 2
     mesh.tube((x, y - out * width / 2, radius), (x, face, radius), radius, radius, tyre, 16)
-    mesh.tube((x, face - out * 0.05, radius), (x, face + out * 0.006, radius), radius * 0.70, radius * 0.66, dark, 14)
+    mesh.tube(
+        (x, face - out * 0.05, radius),
+        (x, face + out * 0.006, radius),
+        radius * 0.70,
+        radius * 0.66,
+        dark,
+        14,
+    )
     if mesh.detail < 0.7:
         mesh.tube((x, face, radius), (x, face + out * 0.012, radius), radius * 0.6, radius * 0.5, rim, 8)
         return
     angles = np.arange(5) * 2 * np.pi / 5 + 0.3
     for angle in angles:
-        ray, across = np.array([np.cos(angle), 0, np.sin(angle)]), np.array([-np.sin(angle), 0, np.cos(angle)])
+        ray, across = (
+            np.array([np.cos(angle), 0, np.sin(angle)]),
+            np.array([-np.sin(angle), 0, np.cos(angle)]),
+        )
         hub = np.array([x, face + out * 0.014, radius])
-        quad = [hub - 0.05 * across, hub + 0.05 * across,
-                hub + ray * radius * 0.66 + 0.035 * across, hub + ray * radius * 0.66 - 0.035 * across]  # fmt: skip
+        quad = [
+            hub - 0.05 * across,
+            hub + 0.05 * across,
+            hub + ray * radius * 0.66 + 0.035 * across,
+            hub + ray * radius * 0.66 - 0.035 * across,
+        ]
         mesh.quads([quad if out < 0 else quad[::-1]], rim)
     mesh.tube((x, face, radius), (x, face + out * 0.02, radius), 0.06, 0.05, rim, 8)
     ring = np.linspace(0, 2 * np.pi, 15)

@@ -17,7 +17,12 @@ def canvas(colour: tuple[float, ...]) -> np.ndarray:
 
 
 def write(
-    picture: np.ndarray, text: str, middle: tuple[int, int], height: int, colour: tuple[float, ...], bold: float = 0.16
+    picture: np.ndarray,
+    text: str,
+    middle: tuple[int, int],
+    height: int,
+    colour: tuple[float, ...],
+    bold: float = 0.16,
 ) -> None:
     """Letters of a height in pixels, centred on `middle` (x, y)."""
     font, thickness = cv2.FONT_HERSHEY_DUPLEX, max(1, round(height * bold))
@@ -32,7 +37,7 @@ def write(
 
 def disc(radius: float) -> np.ndarray:
     """A round mask about the middle."""
-    return (COLUMNS - 255.5) ** 2 + (ROWS - 255.5) ** 2 < radius**2
+    return radius**2 > (COLUMNS - 255.5) ** 2 + (ROWS - 255.5) ** 2
 
 
 def speed_limit(limit: int) -> Painter:
@@ -58,7 +63,7 @@ def stop(rng: Generator) -> np.ndarray:
 
 def triangle(low: float, high: float, spread: float) -> np.ndarray:
     """A mask that points down."""
-    return (ROWS > low) & (abs(COLUMNS - 255.5) < (high - ROWS) * spread)
+    return (low < ROWS) & (abs(COLUMNS - 255.5) < (high - ROWS) * spread)
 
 
 def give_way(rng: Generator) -> np.ndarray:
@@ -75,7 +80,12 @@ def crossing(rng: Generator) -> np.ndarray:
     white = white | ((ROWS > 70) & (ROWS < 430) & (abs(COLUMNS - 255.5) < (ROWS - 30) * 0.55))
     picture[white] = CREAM
     cv2.circle(picture, (256, 170), 26, BLACK, -1)
-    for limb in ([(256, 200), (250, 290)], [(250, 290), (200, 390)], [(250, 290), (310, 390)], [(195, 250), (320, 250)]):
+    for limb in (
+        [(256, 200), (250, 290)],
+        [(250, 290), (200, 390)],
+        [(250, 290), (310, 390)],
+        [(195, 250), (320, 250)],
+    ):
         cv2.line(picture, *limb, BLACK, 24, cv2.LINE_AA)
     return rgba(picture)
 
@@ -92,7 +102,9 @@ def plate(rng: Generator) -> np.ndarray:
     picture = canvas(CREAM)
     letters = list("ABCDEFGHJKLMNPRSTUVWXYZ")
     for row in range(4):
-        text = "".join(rng.choice(letters, 2)) + f" {rng.integers(100, 999)} " + "".join(rng.choice(letters, 2))
+        text = (
+            "".join(rng.choice(letters, 2)) + f" {rng.integers(100, 999)} " + "".join(rng.choice(letters, 2))
+        )
         write(picture, text, (280, 64 + row * 128), 64, BLACK)
         picture[row * 128 : row * 128 + 128, :44] = BLUE
         picture[row * 128 : row * 128 + 5], picture[row * 128 + 123 : row * 128 + 128] = 0.2, 0.2
@@ -115,7 +127,9 @@ def posters(rng: Generator) -> np.ndarray:
         base = rng.random(3) * 0.7 + 0.15
         block = picture[y : y + 256, x : x + 256]
         block[:] = base + (np.linspace(0, 0.3, 256)[:, None, None])
-        cv2.circle(block, (int(rng.integers(60, 200)), 150), int(rng.integers(40, 80)), (1 - base).tolist(), -1)
+        cv2.circle(
+            block, (int(rng.integers(60, 200)), 150), int(rng.integers(40, 80)), (1 - base).tolist(), -1
+        )
         write(block, first, (128, 50), 34, CREAM)
         write(block, second, (128, 215), 34, CREAM)
     return rgba(np.clip(picture, 0, 1))
@@ -131,7 +145,12 @@ def arrow(straight: bool, left: bool, right: bool) -> Painter:
             cv2.fillPoly(mask, [np.array([(256, 4), (176, 190), (336, 190)])], 1.0)
         for wanted, sign in ((left, -1), (right, 1)):
             if wanted:
-                bend = [(256 - 20 * sign, 330), (256 + 90 * sign, 230), (256 + 90 * sign, 290), (256 - 20 * sign, 400)]
+                bend = [
+                    (256 - 20 * sign, 330),
+                    (256 + 90 * sign, 230),
+                    (256 + 90 * sign, 290),
+                    (256 - 20 * sign, 400),
+                ]
                 cv2.fillPoly(mask, [np.array(bend)], 1.0)
                 head = [(256 + 80 * sign, 150), (256 + 80 * sign, 370), (256 + 200 * sign, 240)]
                 cv2.fillPoly(mask, [np.array(head)], 1.0)

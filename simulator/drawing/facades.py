@@ -15,8 +15,20 @@ from simulator.drawing.surfaces import SIZE, Generator, Painter, noise, rgba
 
 BAY = SIZE // 4
 GLASS_TINT = np.array([0.80, 0.95, 1.08], np.float32)
-SHOP_WORDS = ("BAKERY", "BOOKS", "CAFE", "FLOWERS", "PHARMACY", "SHOES", "OPTICIAN", "MARKET", "HAIR", "BIKES", "BANK",
-              "TOYS")  # fmt: skip
+SHOP_WORDS = (
+    "BAKERY",
+    "BOOKS",
+    "CAFE",
+    "FLOWERS",
+    "PHARMACY",
+    "SHOES",
+    "OPTICIAN",
+    "MARKET",
+    "HAIR",
+    "BIKES",
+    "BANK",
+    "TOYS",
+)
 
 
 @dataclass(frozen=True)
@@ -45,35 +57,68 @@ FACADES: dict[str, Facade] = {
     "facade plaster": Facade("plaster", window=(36, 92, 24, 104), lintel=(0.97, 0.96, 0.93)),
     "facade brick": Facade("brick", window=(40, 88, 22, 104), panes=(2, 3), lintel=(0.86, 0.84, 0.80)),
     "facade yellow brick": Facade(
-        "brick", tint=(1.0, 1.36, 1.22), window=(34, 94, 30, 102), frame=(0.22, 0.24, 0.26), panes=(2, 1),
+        "brick",
+        tint=(1.0, 1.36, 1.22),
+        window=(34, 94, 30, 102),
+        frame=(0.22, 0.24, 0.26),
+        panes=(2, 1),
         lintel=(0.62, 0.42, 0.36),
     ),
     "facade ribbon": Facade(
-        "concrete", tint=(1.02, 1.02, 1.03), window=(3, 125, 36, 104), frame=(0.34, 0.35, 0.37), panes=(3, 1),
-        sill=False, band=0.78, curtains=0.3,
+        "concrete",
+        tint=(1.02, 1.02, 1.03),
+        window=(3, 125, 36, 104),
+        frame=(0.34, 0.35, 0.37),
+        panes=(3, 1),
+        sill=False,
+        band=0.78,
+        curtains=0.3,
     ),
     "facade glass": Facade(
-        "concrete", tint=(0.62, 0.66, 0.70), window=(2, 126, 6, 118), frame=(0.30, 0.32, 0.35), frame_width=3,
-        panes=(2, 2), sill=False, band=0.7, curtains=0.12,
+        "concrete",
+        tint=(0.62, 0.66, 0.70),
+        window=(2, 126, 6, 118),
+        frame=(0.30, 0.32, 0.35),
+        frame_width=3,
+        panes=(2, 2),
+        sill=False,
+        band=0.7,
+        curtains=0.12,
     ),
     "facade french": Facade(
-        "plaster", tint=(1.0, 0.98, 0.94), window=(38, 90, 14, 120), panes=(2, 3), sill=False, railing=True,
+        "plaster",
+        tint=(1.0, 0.98, 0.94),
+        window=(38, 90, 14, 120),
+        panes=(2, 3),
+        sill=False,
+        railing=True,
         shutters=(0.42, 0.50, 0.52),
     ),
     "facade block": Facade(
-        "concrete", tint=(1.06, 1.05, 1.0), window=(22, 106, 34, 98), panes=(3, 1), frame=(0.92, 0.92, 0.92), band=0.72,
+        "concrete",
+        tint=(1.06, 1.05, 1.0),
+        window=(22, 106, 34, 98),
+        panes=(3, 1),
+        frame=(0.92, 0.92, 0.92),
+        band=0.72,
     ),
     "facade cottage": Facade(
-        "plaster", window=(40, 88, 34, 94), panes=(2, 2), shutters=(0.28, 0.42, 0.30), lintel=(0.80, 0.72, 0.62)
+        "plaster",
+        window=(40, 88, 34, 94),
+        panes=(2, 2),
+        shutters=(0.28, 0.42, 0.30),
+        lintel=(0.80, 0.72, 0.62),
     ),
-}  # fmt: skip
+}
 
 
 def facade(style: Facade) -> Painter:
     """The painter of a style."""
 
     def painter(rng: Generator) -> np.ndarray:
-        wall = surfaces.PAINTERS[style.wall](rng)[..., :3] / np.float32(255) * np.array(style.tint, np.float32)
+        wall = (
+            surfaces.PAINTERS[style.wall](rng)[..., :3] / np.float32(255) * np.array(style.tint, np.float32)
+        )
         glass = np.zeros((SIZE, SIZE), np.float32)
         for floor in range(4):
             wall[floor * BAY : floor * BAY + 3] *= style.band
@@ -98,7 +143,9 @@ def paint_window(wall: np.ndarray, glass: np.ndarray, style: Facade, rng: Genera
         dress(wall[top:bottom, left:right], rng)
     glass[top:bottom, left:right] = 0.95
     columns, rows = style.panes
-    bars = [(np.s_[top:bottom, x - 1 : x + 2]) for x in np.linspace(left, right, columns + 1).astype(int)[1:-1]]
+    bars = [
+        (np.s_[top:bottom, x - 1 : x + 2]) for x in np.linspace(left, right, columns + 1).astype(int)[1:-1]
+    ]
     bars += [(np.s_[y - 1 : y + 1, left:right]) for y in np.linspace(top, bottom, rows + 1).astype(int)[1:-1]]
     for bar in bars:
         wall[bar], glass[bar] = style.frame, 0.0
@@ -156,11 +203,27 @@ def shops(first: int) -> Painter:
 
 def paint_shop(wall: np.ndarray, glass: np.ndarray, word: str, rng: Generator) -> None:
     """A shop front in wall (512, 256, 3) and glass (512, 256), in place."""
-    hue = np.array(((0.50, 0.10, 0.10), (0.08, 0.24, 0.38), (0.10, 0.30, 0.20), (0.20, 0.18, 0.20), (0.62, 0.52, 0.36),
-                    (0.40, 0.44, 0.48)), np.float32)[rng.integers(6)]  # fmt: skip
+    hue = np.array(
+        (
+            (0.50, 0.10, 0.10),
+            (0.08, 0.24, 0.38),
+            (0.10, 0.30, 0.20),
+            (0.20, 0.18, 0.20),
+            (0.62, 0.52, 0.36),
+            (0.40, 0.44, 0.48),
+        ),
+        np.float32,
+    )[rng.integers(6)]
     wall[24:] = hue * 0.9
     wall[36:112, 8:248] = hue * 1.15 + 0.04
-    write(wall[36:112, 8:248], word, (120, 38), 34, (0.95, 0.93, 0.86) if hue.mean() < 0.4 else (0.12, 0.10, 0.10), 0.14)
+    write(
+        wall[36:112, 8:248],
+        word,
+        (120, 38),
+        34,
+        (0.95, 0.93, 0.86) if hue.mean() < 0.4 else (0.12, 0.10, 0.10),
+        0.14,
+    )
     wall[112:120] *= 0.5
     windows = ((16, 150, 130, 430), (176, 236, 130, 478))
     for x0, x1, y0, y1 in windows:

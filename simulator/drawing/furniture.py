@@ -9,9 +9,21 @@ import numpy as np
 
 from simulator.drawing.emblems import SPEEDS
 from simulator.drawing.mesh import (
-    CUTOUT, DYNAMIC, NO_SHADOW, PAINT, POLE, STATIC, TRAFFIC_LIGHT, TRAFFIC_SIGN, TWO_SIDED, UNIT, VEGETATION, Look, Mesh,
+    CUTOUT,
+    DYNAMIC,
+    NO_SHADOW,
+    PAINT,
+    POLE,
+    STATIC,
+    TRAFFIC_LIGHT,
+    TRAFFIC_SIGN,
+    TWO_SIDED,
+    UNIT,
+    VEGETATION,
+    Look,
+    Mesh,
     Triangles,
-)  # fmt: skip
+)
 
 RED, YELLOW, GREEN = 1, 2, 4
 STATES = {"red": RED, "yellow": YELLOW, "green": GREEN, "off": 0, "unknown": 0}
@@ -42,16 +54,29 @@ def signal_head(mesh: Mesh, at: tuple[float, float, float]) -> None:
     case = Look(TRAFFIC_LIGHT, (0.025, 0.028, 0.028), gloss=0.1)
     mesh.box((x, y - 0.16, z - 0.48), (x + 0.22, y + 0.16, z + 0.48), case, bottom=True)
     mesh.box((x - 0.015, y - 0.25, z - 0.58), (x + 0.005, y + 0.25, z + 0.58), case, bottom=True)
-    lenses = ((0.30, (0.95, 0.03, 0.02), RED), (0.0, (1.0, 0.50, 0.03), YELLOW), (-0.30, (0.04, 0.85, 0.30), GREEN))
+    lenses = (
+        (0.30, (0.95, 0.03, 0.02), RED),
+        (0.0, (1.0, 0.50, 0.03), YELLOW),
+        (-0.30, (0.04, 0.85, 0.30), GREEN),
+    )
     for rise, colour, bit in lenses:
-        off = Look(TRAFFIC_LIGHT, tuple(0.16 * c for c in colour), gloss=0.3)
+        off = Look(TRAFFIC_LIGHT, tuple(0.05 * c for c in colour), gloss=0.2)
         on = Look(TRAFFIC_LIGHT, colour, glow=3.2, lamp=bit, lift=1.0)
         front = x + 0.22
         mesh.tube((front - 0.02, y, z + rise), (front + 0.012, y, z + rise), 0.118, None, off, 12)
-        disc(mesh, (front + 0.016, y, z + rise), 0.112, on.but(colour=tuple(0.35 * c for c in colour), glow=9.0))
+        disc(
+            mesh,
+            (front + 0.016, y, z + rise),
+            0.112,
+            on.but(colour=tuple(0.05 * c for c in colour), glow=63.0),
+        )
         hood = np.linspace(-0.1 * np.pi, 1.1 * np.pi, mesh.segments(9, 5))
-        arc = np.stack([np.zeros_like(hood), y + 0.135 * np.cos(hood), z + rise + 0.135 * np.sin(hood)], axis=1)
-        mesh.grid(np.stack([arc + [front + 0.17, 0, 0], arc + [front, 0, 0]]), case.but(flags=TWO_SIDED | NO_SHADOW))
+        arc = np.stack(
+            [np.zeros_like(hood), y + 0.135 * np.cos(hood), z + rise + 0.135 * np.sin(hood)], axis=1
+        )
+        mesh.grid(
+            arc + np.array([[[front + 0.17, 0, 0]], [[front, 0, 0]]]), case.but(flags=TWO_SIDED | NO_SHADOW)
+        )
 
 
 def disc(mesh: Mesh, at: tuple[float, float, float], radius: float, look: Look) -> None:
@@ -64,14 +89,16 @@ def disc(mesh: Mesh, at: tuple[float, float, float], radius: float, look: Look) 
 
 
 def traffic_light(detail: float, reach: float) -> Triangles:
-    """A pole with a head that looks along x, and one on a mast arm `reach` metres long, to the right of the look."""
+    """A pole with a head that looks along x, and one on a mast arm that reaches `reach` metres along y."""
     mesh = Mesh(detail)
     high = 6.0 if reach else 3.4
     mesh.tube((0, 0, 0), (0, 0, 0.5), 0.13, 0.12, STEEL, 8)
     mesh.tube((0, 0, 0.5), (0, 0, high), 0.085, 0.065, STEEL, 8)
     signal_head(mesh, (0.08, 0.0, 2.75))
     if reach:
-        mesh.path([(0, 0, high - 0.25), (0, reach * 0.15, high + 0.05), (0, reach, high + 0.12)], 0.05, STEEL, 7)
+        mesh.path(
+            [(0, 0, high - 0.25), (0, reach * 0.15, high + 0.05), (0, reach, high + 0.12)], 0.05, STEEL, 7
+        )
         signal_head(mesh, (0.06, reach - 0.25, high - 0.3))
         mesh.tube((0, reach - 0.25, high - 0.2), (0, reach - 0.25, high + 0.1), 0.03, None, STEEL, 5)
     mesh.box((-0.06, -0.12, 1.0), (0.14, 0.12, 1.28), Look(STATIC, (0.62, 0.50, 0.05)), bottom=True)
@@ -84,11 +111,17 @@ def sign(detail: float, texture: str, high: float = 2.35, half: float = 0.36) ->
     mesh.tube((0, 0, 0), (0, 0, high + half), 0.034, None, GALVANISED, 6)
     face = Look(TRAFFIC_SIGN, texture=texture, flags=CUTOUT, gloss=0.0)
     x = 0.045
-    mesh.quads([[(x, -half, high - half), (x, half, high - half), (x, half, high + half), (x, -half, high + half)]], face)
-    back = face.but(colour=(0.16, 0.16, 0.17))
+    mesh.quads(
+        [[(x, -half, high - half), (x, half, high - half), (x, half, high + half), (x, -half, high + half)]],
+        face,
+    )
+    back = face.but(colour=(0.045, 0.045, 0.048))
     x = 0.04
-    mesh.quads([[(x, half, high - half), (x, -half, high - half), (x, -half, high + half), (x, half, high + half)]], back,
-               UNIT[[1, 0, 3, 2]])  # fmt: skip
+    mesh.quads(
+        [[(x, half, high - half), (x, -half, high - half), (x, -half, high + half), (x, half, high + half)]],
+        back,
+        UNIT[[1, 0, 3, 2]],
+    )
     return mesh.build()
 
 
@@ -125,7 +158,9 @@ def wheelie_bin(detail: float) -> Triangles:
         mesh.quads([[rows[0][i], rows[0][i + 1], rows[1][i + 1], rows[1][i]]], body)
     mesh.box((-0.33, -0.30, high), (0.33, 0.30, high + 0.06), body, bottom=True)
     for y in (-0.2, 0.2):
-        mesh.tube((-0.24, y - 0.04, 0.1), (-0.24, y + 0.04, 0.1), 0.1, None, Look(DYNAMIC, (0.02, 0.02, 0.02)), 8)
+        mesh.tube(
+            (-0.24, y - 0.04, 0.1), (-0.24, y + 0.04, 0.1), 0.1, None, Look(DYNAMIC, (0.02, 0.02, 0.02)), 8
+        )
     return mesh.build()
 
 
@@ -188,8 +223,14 @@ def bus_shelter(detail: float) -> Triangles:
     poster = Look(STATIC, texture="posters", glow=0.35)
     mesh.box((-0.6, 1.9, 0.25), (0.5, 2.0, 2.2), IRON)
     face = UNIT * [0.5, 0.5]
-    mesh.quads([[(-0.5, 1.895, 0.4), (0.4, 1.895, 0.4), (0.4, 1.895, 2.05), (-0.5, 1.895, 2.05)]], poster, face)
-    mesh.quads([[(0.4, 2.005, 0.4), (-0.5, 2.005, 0.4), (-0.5, 2.005, 2.05), (0.4, 2.005, 2.05)]], poster, face + [0.5, 0])
+    mesh.quads(
+        [[(-0.5, 1.895, 0.4), (0.4, 1.895, 0.4), (0.4, 1.895, 2.05), (-0.5, 1.895, 2.05)]], poster, face
+    )
+    mesh.quads(
+        [[(0.4, 2.005, 0.4), (-0.5, 2.005, 0.4), (-0.5, 2.005, 2.05), (0.4, 2.005, 2.05)]],
+        poster,
+        face + np.array([0.5, 0]),
+    )
     mesh.box((-0.55, -1.7, 0.44), (-0.2, 0.9, 0.49), PLANK, bottom=True)
     return mesh.build()
 
@@ -198,7 +239,7 @@ def billboard(detail: float) -> Triangles:
     """A poster column."""
     mesh = Mesh(detail)
     mesh.tube((0, 0, 0), (0, 0, 0.25), 0.62, None, Look(STATIC, (0.30, 0.30, 0.30), "concrete"), 14)
-    mesh.tube((0, 0, 0.25), (0, 0, 2.7), 0.55, None, Look(STATIC, texture="posters"), 16, repeat=(2, -0.4))
+    mesh.tube((0, 0, 0.25), (0, 0, 2.7), 0.55, None, Look(STATIC, texture="posters"), 16, repeat=(-2, -0.4))
     mesh.tube((0, 0, 2.7), (0, 0, 2.9), 0.66, 0.5, Look(STATIC, (0.04, 0.10, 0.06)), 14)
     return mesh.build()
 
@@ -236,7 +277,9 @@ def power_pole(detail: float) -> Triangles:
     for z in (7.6, 8.3):
         mesh.box((-0.06, -1.0, z), (0.06, 1.0, z + 0.1), timber, bottom=True)
         for y in (-0.9, -0.45, 0.45, 0.9):
-            mesh.tube((0, y, z + 0.1), (0, y, z + 0.24), 0.035, None, Look(POLE, (0.5, 0.52, 0.5), gloss=0.4), 6)
+            mesh.tube(
+                (0, y, z + 0.1), (0, y, z + 0.24), 0.035, None, Look(POLE, (0.5, 0.52, 0.5), gloss=0.4), 6
+            )
     return mesh.build()
 
 

@@ -6,8 +6,18 @@ import numpy as np
 
 from simulator.drawing import buildings
 from simulator.drawing.mesh import (
-    HILL, NO_SHADOW, OPEN, TERRAIN, TWO_SIDED, VEGETATION, Look, Mesh, Triangles, placed, turn_matrix,
-)  # fmt: skip
+    HILL,
+    NO_SHADOW,
+    OPEN,
+    TERRAIN,
+    TWO_SIDED,
+    VEGETATION,
+    Look,
+    Mesh,
+    Triangles,
+    placed,
+    turn_matrix,
+)
 from simulator.drawing.street import Land
 
 WOOD = Look(VEGETATION, (0.34, 0.42, 0.28), "hedge", NO_SHADOW | OPEN | HILL)
@@ -40,7 +50,9 @@ def open_land(mesh: Mesh, low: np.ndarray, high: np.ndarray) -> None:
     strips = [(-far, -far, far, y0), (-far, y1, far, far), (-far, y0, x0, y1), (x1, y0, far, y1)]
     for a, b, c, d in strips:
         flat = np.array([(a, b), (c, b), (c, d), (a, d)])
-        mesh.quads([np.column_stack([flat, np.full(4, 0.0)])], FIELDS.but(flags=NO_SHADOW | HILL), flat / 23.0)
+        mesh.quads(
+            [np.column_stack([flat, np.full(4, 0.0)])], FIELDS.but(flags=NO_SHADOW | HILL), flat / 23.0
+        )
     for x in np.arange(x0, x1, 32.0):
         for y in np.arange(y0, y1, 32.0):
             flat = np.array([(x, y), (x + 32, y), (x + 32, y + 32), (x, y + 32)])
@@ -54,8 +66,10 @@ def hills(mesh: Mesh, middle: np.ndarray, reach: float, rng: np.random.Generator
     for ring, colour in enumerate(colours):
         away = reach * 1.5 + 260.0 * (ring + 1)
         phase = rng.uniform(0, 6, 4)
-        ridge = 12.0 + 16.0 * ring + sum(
-            (9.0 + 4 * ring) / (k + 1) * np.sin((3 + 4 * k) * angle + phase[k]) for k in range(4)
+        ridge = (
+            12.0
+            + 16.0 * ring
+            + sum((9.0 + 4 * ring) / (k + 1) * np.sin((3 + 4 * k) * angle + phase[k]) for k in range(4))
         )
         ridge = np.maximum(ridge, 4.0)
         out = np.stack([np.cos(angle), np.sin(angle)], axis=1)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -14,10 +15,33 @@ import numpy as np
 from simulator.drawing import textures
 
 (
-    NONE, ROAD, SIDEWALK, BUILDING, WALL, FENCE, POLE, TRAFFIC_LIGHT, TRAFFIC_SIGN, VEGETATION, TERRAIN, SKY,
-    PEDESTRIAN, RIDER, CAR, TRUCK, BUS, TRAIN, MOTORCYCLE, BICYCLE, STATIC, DYNAMIC, OTHER, WATER, ROAD_LINE,
+    NONE,
+    ROAD,
+    SIDEWALK,
+    BUILDING,
+    WALL,
+    FENCE,
+    POLE,
+    TRAFFIC_LIGHT,
+    TRAFFIC_SIGN,
+    VEGETATION,
+    TERRAIN,
+    SKY,
+    PEDESTRIAN,
+    RIDER,
+    CAR,
+    TRUCK,
+    BUS,
+    TRAIN,
+    MOTORCYCLE,
+    BICYCLE,
+    STATIC,
+    DYNAMIC,
+    OTHER,
+    WATER,
+    ROAD_LINE,
     GROUND,
-) = range(26)  # fmt: skip
+) = range(26)
 
 TWO_SIDED = 1  # seen from both sides
 CUTOUT = 2  # the texture's alpha is an outline
@@ -29,7 +53,11 @@ PAVED = 64  # lies flat: gets wet, has puddles, is darkened under cars
 PAINT = 128  # takes the colour of the thing that it is part of
 HILL = 256  # far away: fades into the haze like things at the horizon
 
-UNIT = np.array([(1, 1), (0, 1), (0, 0), (1, 0)], np.float32)  # upright quad: corners run leftwards to the viewer
+UNIT = np.array(
+    [(1, 1), (0, 1), (0, 0), (1, 0)], np.float32
+)  # upright quad: corners run leftwards to the viewer
+
+HALVES = [0, 1, 2, 0, 2, 3]  # a quad's corners as two triangles
 
 
 @dataclass(frozen=True)
@@ -37,7 +65,7 @@ class Look:
     """How a surface looks and what it is.
 
     texture: a name in `textures.NAMES`. colour: linear RGB factor on it. label: CARLA id. gloss: 0 to 1.
-    glow: light it gives off, as a multiple of its colour. lamp: light bits that turn the glow on; 0: always on.
+    glow: light it gives off, as a multiple of its colour. lamp: light bits that turn that on; 0: always on.
     lift: depth factor above 1 by which it wins over what lies in the same plane.
     """
 
@@ -99,12 +127,22 @@ def turn_matrix(x: float, y: float, z: float = 0.0, yaw: float = 0.0, scale: flo
     return np.array([[cos, -sin, 0, x], [sin, cos, 0, y], [0, 0, scale, z], [0, 0, 0, 1.0]])
 
 
+class Part(NamedTuple):
+    """A shape in a mesh; see `Mesh.triangles`."""
+
+    corners: np.ndarray
+    look: Look
+    uv: np.ndarray
+    normals: np.ndarray | None
+    colours: np.ndarray | None
+
+
 class Mesh:
     """Collects shapes; `build` gives the triangles. `detail` scales how finely round things are cut."""
 
     def __init__(self, detail: float = 1.0) -> None:
         self.detail = detail
-        self.parts: list[Triangles] = []
+        self.parts: list[Part] = []
 
     def segments(self, count: int, least: int = 3) -> int:
         """`count` scaled by the level of detail."""
@@ -112,40 +150,65 @@ class Mesh:
 
     def build(self) -> Triangles:
         """All shapes added so far."""
-        return concatenate(self.parts) if self.parts else empty_triangles(0)
+        counts = np.array([len(part.corners) for part in self.parts], int)
+        out = empty_triangles(int(counts.sum()))
+        if not self.parts:
+            return out
+        corners = np.concatenate([part.corners for part in self.parts])
+        plane = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+        plane /= np.linalg.norm(plane, axis=1, keepdims=True) + 1e-12
+        out.vertices[:] = corners.reshape(-1, 9)
+        out.attributes[:, 6:15] = np.tile(plane, 3)
+        looks = [part.look for part in self.parts]
+        numbers = [
+            (*k.colour, k.gloss, k.glow, textures.INDEX[k.texture], k.flags, k.label, k.lamp, k.lift)
+            for k in looks
+        ]
+        table = np.repeat(np.array(numbers), counts, axis=0)
+        out.attributes[:, 15:] = table[:, :5]
+        for k, field in enumerate((out.texture, out.flags, out.label, out.lamp, out.lift), start=5):
+            field[:] = table[:, k]
+        out.object[:] = 0
+        end = 0
+        for part, count in zip(self.parts, counts, strict=True):
+            start, end = end, end + count
+            out.attributes[start:end, :6].reshape(count, 3, 2)[:] = part.uv
+            if part.normals is not None:
+                out.attributes[start:end, 6:15] = part.normals.reshape(count, 9)
+            if part.colours is not None:
+                out.attributes[start:end, 15:18] = part.colours
+        return out
 
     def triangles(
-        self, corners: np.ndarray, look: Look, uv: np.ndarray | None = None, normals: np.ndarray | None = None
+        self,
+        corners: np.ndarray,
+        look: Look,
+        uv: np.ndarray = UNIT[:3],
+        normals: np.ndarray | None = None,
+        colours: np.ndarray | None = None,
     ) -> None:
-        """Triangles (n, 3, 3); uv (n, 3, 2) or (3, 2); normals (n, 3, 3), those of the planes if None."""
-        corners = np.asarray(corners, np.float32).reshape(-1, 3, 3)
-        count = len(corners)
-        if normals is None:
-            plane = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-            plane /= np.linalg.norm(plane, axis=1, keepdims=True) + 1e-12
-            normals = np.repeat(plane[:, None], 3, axis=1)
-        part = empty_triangles(count)
-        part.vertices[:] = corners.reshape(count, 9)
-        uv = np.broadcast_to(UNIT[:3] if uv is None else np.asarray(uv, np.float32), (count, 3, 2))
-        part.attributes[:, :6] = uv.reshape(count, 6)
-        part.attributes[:, 6:15] = np.asarray(normals, np.float32).reshape(count, 9)
-        part.attributes[:, 15:18] = look.colour
-        part.attributes[:, 18], part.attributes[:, 19] = look.gloss, look.glow
-        part.texture[:] = textures.INDEX[look.texture]
-        part.flags[:], part.label[:], part.lamp[:], part.lift[:] = look.flags, look.label, look.lamp, look.lift
-        part.object[:] = 0
-        self.parts.append(part)
+        """Triangles (n, 3, 3); uv (n, 3, 2) or (3, 2); normals (n, 3, 3), those of the planes if None;
+        colours (n, 3) in place of the look's."""
+        self.parts.append(Part(np.asarray(corners, np.float32).reshape(-1, 3, 3), look, uv, normals, colours))
 
     def quads(
-        self, corners: np.ndarray, look: Look, uv: np.ndarray | None = None, normals: np.ndarray | None = None
+        self,
+        corners: np.ndarray,
+        look: Look,
+        uv: np.ndarray = UNIT,
+        normals: np.ndarray | None = None,
+        colours: np.ndarray | None = None,
     ) -> None:
-        """Quads (n, 4, 3), each corner after the other; uv (n, 4, 2) or (4, 2); normals (n, 4, 3)."""
+        """Quads (n, 4, 3), corner after corner; uv (n, 4, 2) or (4, 2); normals (n, 4, 3); colours (n, 3)."""
         corners = np.asarray(corners, np.float32).reshape(-1, 4, 3)
-        count, split = len(corners), [0, 1, 2, 0, 2, 3]
-        uv = np.broadcast_to(UNIT if uv is None else np.asarray(uv, np.float32), (count, 4, 2))
-        if normals is not None:
-            normals = np.broadcast_to(np.asarray(normals, np.float32), (count, 4, 3))[:, split]
-        self.triangles(corners[:, split], look, uv[:, split].reshape(-1, 3, 2), normals)
+        uv = np.asarray(uv, np.float32)
+        if uv.ndim == 2:
+            uv = np.tile(uv[HALVES].reshape(2, 3, 2), (len(corners), 1, 1))
+        else:
+            uv = uv[:, HALVES].reshape(-1, 3, 2)
+        normals = None if normals is None else normals[:, HALVES]
+        colours = None if colours is None else np.repeat(colours, 2, axis=0)
+        self.triangles(corners[:, HALVES], look, uv, normals, colours)
 
     def grid(
         self,
@@ -174,13 +237,20 @@ class Mesh:
         self.quads(corner(points), look, corner(uv), corner(normals))
 
     def box(
-        self, low: tuple[float, float, float], high: tuple[float, float, float], look: Look, scale: float = 1.0,
-        top: Look | None = None, bottom: bool = False,
-    ) -> None:  # fmt: skip
-        """An upright box between two corners. scale: texture repeats a metre. top: another look for the lid."""
+        self,
+        low: tuple[float, float, float],
+        high: tuple[float, float, float],
+        look: Look,
+        scale: float = 1.0,
+        top: Look | None = None,
+        bottom: bool = False,
+    ) -> None:
+        """An upright box between two corners. scale: texture repeats a metre. top: a look for the lid."""
         (x0, y0, z0), (x1, y1, z1) = low, high
         ring = [(x0, y0), (x1, y0), (x1, y1), (x0, y1)]
-        sides = [[(*a, z0), (*b, z0), (*b, z1), (*a, z1)] for a, b in zip(ring, ring[1:] + ring[:1], strict=True)]
+        sides = [
+            [(*a, z0), (*b, z0), (*b, z1), (*a, z1)] for a, b in zip(ring, ring[1:] + ring[:1], strict=True)
+        ]
         spans = np.array([x1 - x0, y1 - y0, x1 - x0, y1 - y0])
         uv = UNIT[None] * np.stack([spans, np.full(4, z1 - z0)], axis=1)[:, None] * scale
         self.quads(sides, look, uv)
@@ -190,9 +260,16 @@ class Mesh:
             self.quads([[(*p, z0) for p in ring[::-1]]], look, flat[::-1])
 
     def tube(
-        self, start: Iterable[float], end: Iterable[float], radius: float, end_radius: float | None = None,
-        look: Look | None = None, sides: int = 8, caps: bool = True, repeat: tuple[float, float] = (1.0, 1.0),
-    ) -> None:  # fmt: skip
+        self,
+        start: Iterable[float],
+        end: Iterable[float],
+        radius: float,
+        end_radius: float | None = None,
+        look: Look | None = None,
+        sides: int = 8,
+        caps: bool = True,
+        repeat: tuple[float, float] = (1.0, 1.0),
+    ) -> None:
         """A round bar. repeat: texture repeats around it, and a metre along it."""
         start, end = np.asarray(start, float), np.asarray(end, float)
         end_radius = radius if end_radius is None else end_radius
@@ -213,28 +290,39 @@ class Mesh:
     def path(self, points: Iterable[Iterable[float]], radius: float, look: Look, sides: int = 6) -> None:
         """Round bars through points."""
         points = [np.asarray(p, float) for p in points]
-        for a, b in zip(points, points[1:], strict=False):
+        for a, b in pairwise(points):
             self.tube(a, b, radius, radius, look, sides)
 
     def ball(
-        self, centre: Iterable[float], radii: float | Iterable[float], look: Look, sides: int = 8, rings: int = 6
+        self,
+        centre: Iterable[float],
+        radii: float | Iterable[float],
+        look: Look,
+        sides: int = 8,
+        rings: int = 6,
     ) -> None:
         """An ellipsoid."""
-        sides, rings = self.segments(sides, 5), self.segments(rings, 3)
+        sides, rings = self.segments(sides, 4), self.segments(rings, 3)
         radii = np.broadcast_to(np.asarray(radii, float), 3)
         angle, height = np.linspace(0, 2 * np.pi, sides + 1), np.linspace(-np.pi / 2, np.pi / 2, rings + 1)
         flat = np.cos(height)[:, None]
         unit = np.stack(
-            [flat * np.cos(angle), flat * np.sin(angle), np.repeat(np.sin(height)[:, None], sides + 1, 1)], axis=-1
+            [flat * np.cos(angle), flat * np.sin(angle), np.repeat(np.sin(height)[:, None], sides + 1, 1)],
+            axis=-1,
         )
         normals = unit / radii
         normals /= np.linalg.norm(normals, axis=-1, keepdims=True)
         self.grid(np.asarray(centre, float) + unit * radii, look, normals=normals)
 
     def strip(
-        self, left: np.ndarray, right: np.ndarray, look: Look, scale: float = 1.0, along: np.ndarray | None = None
+        self,
+        left: np.ndarray,
+        right: np.ndarray,
+        look: Look,
+        scale: float = 1.0,
+        along: np.ndarray | None = None,
     ) -> None:
-        """A band between two lines (n, 3); the front is up if `right` lies clockwise of `left` seen from above.
+        """A band between two lines (n, 3); its front is up.
 
         Texture: u across, in metres times scale; v along.
         """
@@ -243,9 +331,10 @@ class Mesh:
             middle = (left + right) / 2
             along = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(middle, axis=0), axis=1))])
         width = np.linalg.norm(right - left, axis=1)
-        uv = np.stack(
-            [np.stack([np.zeros_like(width), along], -1), np.stack([width, along], -1)], axis=1
-        ) * scale
+        uv = (
+            np.stack([np.stack([np.zeros_like(width), along], -1), np.stack([width, along], -1)], axis=1)
+            * scale
+        )
         corners = np.stack([left[:-1], left[1:], right[1:], right[:-1]], axis=1)
         flat = np.stack([uv[:-1, 0], uv[1:, 0], uv[1:, 1], uv[:-1, 1]], axis=1)
         up = np.cross(corners[:, 1] - corners[:, 0], corners[:, 3] - corners[:, 0])[:, 2]
@@ -263,7 +352,7 @@ def perpendicular(axis: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def sheet_normals(points: np.ndarray) -> np.ndarray:
-    """Unit normals (rows, columns, 3) of a sheet of points; closed along columns if its first and last agree."""
+    """Unit normals (rows, columns, 3) of a sheet; it is closed if its first and last columns agree."""
     closed = np.allclose(points[:, 0], points[:, -1])
     padded = np.concatenate([points[:, -2:-1], points, points[:, 1:2]], axis=1) if closed else points
     along = np.gradient(padded, axis=1)

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from simulator.catalogue import CATALOGUE
-from simulator.drawing import furniture, people, plants, two_wheelers, vehicles
+from simulator.drawing import furniture, people, plants, trucks, two_wheelers, vehicles
 from simulator.drawing.mesh import Triangles, empty_triangles
 
 DETAILS = (1.0, 0.5, 0.3, 0.15)
 LEVELS = len(DETAILS)
-WALK_PHASES = 12
+WALK_PHASES = 8
 Builder = Callable[[float], Triangles]
 
 
@@ -21,8 +21,8 @@ Builder = Callable[[float], Triangles]
 class Model:
     """Where a model's triangles are in the library, and how large it is.
 
-    first, last (LEVELS,): triangles of each level of detail, fine to coarse. centre (3,), radius: a ball round
-    it, metres. footprint: half length and half width on the ground, metres; what it shades from the sky.
+    first, last (LEVELS,): triangles of each level of detail, fine to coarse. centre (3,), radius: a ball
+    round it, metres. footprint: half length and half width on the ground, metres, for its shade.
     """
 
     first: np.ndarray
@@ -97,7 +97,7 @@ def vehicle_builder(type_id: str, ridden: bool) -> Builder:
         return lambda detail: two_wheelers.bicycle(type_id, ridden, detail)
     if kind == "motorcycle":
         return lambda detail: two_wheelers.motorcycle(type_id, ridden, detail)
-    build = {"car": vehicles.car, "truck": vehicles.truck, "bus": vehicles.bus}[kind]
+    build = {"car": vehicles.car, "truck": trucks.truck, "bus": trucks.bus}[kind]
     return lambda detail: build(type_id, detail)
 
 

@@ -11,11 +11,28 @@ from simulator.drawing.mesh import PEDESTRIAN, Look, Mesh, Triangles
 
 Colour = tuple[float, float, float]
 Point = tuple[float, float, float]
-SKINS: tuple[Colour, ...] = ((0.62, 0.40, 0.29), (0.38, 0.22, 0.14), (0.70, 0.48, 0.37), (0.16, 0.085, 0.055), (0.52, 0.33, 0.21))
-HAIRS: tuple[Colour, ...] = ((0.03, 0.02, 0.016), (0.12, 0.065, 0.03), (0.38, 0.24, 0.09), (0.42, 0.42, 0.42), (0.22, 0.07, 0.03))
+SKINS: tuple[Colour, ...] = (
+    (0.62, 0.40, 0.29),
+    (0.38, 0.22, 0.14),
+    (0.70, 0.48, 0.37),
+    (0.16, 0.085, 0.055),
+    (0.52, 0.33, 0.21),
+)
+HAIRS: tuple[Colour, ...] = (
+    (0.03, 0.02, 0.016),
+    (0.12, 0.065, 0.03),
+    (0.38, 0.24, 0.09),
+    (0.42, 0.42, 0.42),
+    (0.22, 0.07, 0.03),
+)
 TROUSERS: tuple[Colour, ...] = (
-    (0.035, 0.05, 0.11), (0.02, 0.02, 0.022), (0.20, 0.16, 0.10), (0.09, 0.10, 0.11), (0.05, 0.075, 0.05), (0.16, 0.21, 0.30)
-)  # fmt: skip
+    (0.035, 0.05, 0.11),
+    (0.02, 0.02, 0.022),
+    (0.20, 0.16, 0.10),
+    (0.09, 0.10, 0.11),
+    (0.05, 0.075, 0.05),
+    (0.16, 0.21, 0.30),
+)
 SHOES = (0.025, 0.022, 0.02)
 DESIGN_HEIGHT = 1.76  # metres of the figure that the numbers below describe
 
@@ -60,9 +77,11 @@ def linear(colour: tuple[int, int, int]) -> Colour:
     return r, g, b
 
 
-def rings(mesh: Mesh, sections: list[tuple[float, float, float, float, float]], look: Look, sides: int = 10) -> None:
-    """A skin over ellipses, from bottom to top: each x and y of its middle, z, half depth (x), half width (y)."""
-    count = mesh.segments(sides, 6)
+def rings(
+    mesh: Mesh, sections: list[tuple[float, float, float, float, float]], look: Look, sides: int = 10
+) -> None:
+    """A skin over ellipses, from bottom to top: x, y, z of the middle, half depth (x), half width (y)."""
+    count = mesh.segments(sides, 5)
     angle = np.linspace(0, 2 * np.pi, count + 1)
     table = np.array(sections)[:, :, None]
     x = table[:, 0] + table[:, 3] * np.cos(angle)
@@ -101,8 +120,9 @@ def leg(mesh: Mesh, person: Person, side: float, swing: float) -> None:
     ankle = knee + 0.41 * np.array([np.sin(bend), 0, -np.cos(bend)])
     mesh.tube(knee, hip, 0.062 * girth, 0.092 * girth, cloth, 8)
     mesh.tube(ankle, knee, 0.046, 0.064 * girth, cloth, 8)
-    mesh.ball(knee, 0.063 * girth, cloth, 7, 4)
-    toe = ankle + [0.075, 0, -0.035]
+    if mesh.detail > 0.4:
+        mesh.ball(knee, 0.063 * girth, cloth, 7, 4)
+    toe = ankle + np.array([0.075, 0, -0.035])
     mesh.ball(toe, (0.135, 0.048, 0.05), Look(PEDESTRIAN, SHOES), 8, 4)
 
 
@@ -110,16 +130,17 @@ def arm(mesh: Mesh, person: Person, side: float, swing: float, cloth: Look) -> N
     """An arm that swings against the legs."""
     skin = Look(PEDESTRIAN, SKINS[person.skin])
     girth = 0.5 + 0.5 * person.girth
-    shoulder = np.array([0.0, 0.195 * girth * side, 1.415])
-    out = np.array([0.0, 0.10 * side, 0.0])
+    shoulder = np.array([0.0, 0.165 * girth * side, 1.40])
+    out = np.array([0.0, 0.12 * side, 0.0])
     elbow = shoulder + 0.29 * np.array([np.sin(swing * 0.8), 0, -np.cos(swing * 0.8)]) + out * 0.45
     bend = swing * 0.9 + 0.22
     hand = elbow + 0.25 * np.array([np.sin(bend), 0, -np.cos(bend)]) + out * 0.12
-    mesh.tube(elbow, shoulder, 0.044 * girth, 0.056 * girth, cloth, 7)
+    mesh.tube(elbow, shoulder, 0.042 * girth, 0.052 * girth, cloth, 7)
     mesh.tube(hand, elbow, 0.032, 0.043 * girth, cloth if person.sleeves else skin, 7)
-    mesh.ball(shoulder, 0.066 * girth, cloth, 7, 5)
-    mesh.ball(elbow, 0.045 * girth, cloth if person.sleeves else skin, 6, 4)
-    mesh.ball(hand + [0.01, 0, -0.05], (0.036, 0.026, 0.062), skin, 6, 4)
+    if mesh.detail > 0.4:
+        mesh.ball(shoulder, 0.055 * girth, cloth, 7, 5)
+        mesh.ball(elbow, 0.045 * girth, cloth if person.sleeves else skin, 6, 4)
+    mesh.ball(hand + np.array([0.01, 0, -0.05]), (0.036, 0.026, 0.062), skin, 6, 4)
 
 
 def torso(mesh: Mesh, person: Person, cloth: Look) -> None:
@@ -127,11 +148,31 @@ def torso(mesh: Mesh, person: Person, cloth: Look) -> None:
     g = person.girth
     belly = 0.02 * max(g - 1.1, 0) / 0.1
     trousers = Look(PEDESTRIAN, TROUSERS[person.trousers])
-    rings(mesh, [(0, 0, 0.80, 0.04, 0.06), (0, 0, 0.86, 0.115 * g, 0.165 * g), (0, 0, 0.97, 0.115 * g, 0.165 * g),
-                 (0, 0, 1.04, 0.105 * g, 0.145 * g)], trousers)  # fmt: skip
-    rings(mesh, [(0, 0, 0.985, 0.122 * g, 0.168 * g), (belly, 0, 1.08, 0.115 * g + belly, 0.150 * g),
-                 (0, 0, 1.22, 0.118 * g, 0.165 * g), (0, 0, 1.34, 0.120 * g, 0.185 * g), (-0.005, 0, 1.43, 0.100, 0.175),
-                 (-0.005, 0, 1.475, 0.075, 0.105), (0, 0, 1.495, 0.05, 0.058)], cloth, 12)  # fmt: skip
+    rings(
+        mesh,
+        [
+            (0, 0, 0.78, 0.05, 0.07),
+            (0, 0, 0.83, 0.092 * g, 0.140 * g),
+            (0, 0, 0.93, 0.112 * g, 0.158 * g),
+            (0, 0, 1.04, 0.104 * g, 0.142 * g),
+        ],
+        trousers,
+    )
+    rings(
+        mesh,
+        [
+            (0, 0, 0.965, 0.120 * g, 0.163 * g),
+            (belly, 0, 1.08, 0.115 * g + belly, 0.150 * g),
+            (0, 0, 1.22, 0.118 * g, 0.165 * g),
+            (0, 0, 1.33, 0.118 * g, 0.180 * g),
+            (-0.005, 0, 1.40, 0.104, 0.188),
+            (-0.005, 0, 1.45, 0.082, 0.150),
+            (-0.005, 0, 1.485, 0.062, 0.085),
+            (0, 0, 1.505, 0.048, 0.055),
+        ],
+        cloth,
+        12,
+    )
     if person.coat:
         z = 0.985 - person.coat
         rings(mesh, [(0, 0, z, 0.150 * g, 0.198 * g), (0, 0, 0.99, 0.124 * g, 0.170 * g)], cloth, 12)
@@ -147,7 +188,8 @@ def head(mesh: Mesh, person: Person, cloth: Look, at: Point) -> None:
     x, y, z = at
     mesh.tube((x - 0.03, y, z - 0.17), (x - 0.015, y, z - 0.05), 0.052, 0.05, skin, 7)
     mesh.ball(at, (0.096, 0.078, 0.122), skin, 10, 8)
-    mesh.ball((x + 0.094, y, z - 0.012), (0.02, 0.014, 0.022), skin, 5, 4)
+    if mesh.detail > 0.4:
+        mesh.ball((x + 0.094, y, z - 0.012), (0.02, 0.014, 0.022), skin, 5, 4)
     if person.hair == "bald":
         return
     if person.hair == "cap":
@@ -159,8 +201,15 @@ def head(mesh: Mesh, person: Person, cloth: Look, at: Point) -> None:
         return
     mesh.ball((x - 0.024, y, z + 0.032), (0.098, 0.090, 0.108), hair, 10, 7)
     if person.hair == "long":
-        rings(mesh, [(x - 0.065, y, z - 0.24, 0.03, 0.075), (x - 0.06, y, z - 0.10, 0.058, 0.092),
-                     (x - 0.035, y, z + 0.03, 0.085, 0.092)], hair)  # fmt: skip
+        rings(
+            mesh,
+            [
+                (x - 0.065, y, z - 0.24, 0.03, 0.075),
+                (x - 0.06, y, z - 0.10, 0.058, 0.092),
+                (x - 0.035, y, z + 0.03, 0.085, 0.092),
+            ],
+            hair,
+        )
     if person.hair == "bun":
         mesh.ball((x - 0.12, y, z + 0.06), 0.05, hair, 7, 5)
 
@@ -169,42 +218,70 @@ def bag(mesh: Mesh, person: Person) -> None:
     """What a person carries."""
     if person.bag == "backpack":
         look = Look(PEDESTRIAN, (0.08, 0.10, 0.14) if person.hair_colour else (0.28, 0.10, 0.03))
-        rings(mesh, [(-0.175, 0, 1.02, 0.05, 0.10), (-0.185, 0, 1.06, 0.085, 0.145), (-0.175, 0, 1.32, 0.075, 0.135),
-                     (-0.16, 0, 1.42, 0.03, 0.09)], look)  # fmt: skip
+        rings(
+            mesh,
+            [
+                (-0.175, 0, 1.02, 0.05, 0.10),
+                (-0.185, 0, 1.06, 0.085, 0.145),
+                (-0.175, 0, 1.32, 0.075, 0.135),
+                (-0.16, 0, 1.42, 0.03, 0.09),
+            ],
+            look,
+        )
     if person.bag == "shoulder":
         look = Look(PEDESTRIAN, (0.14, 0.05, 0.03))
         mesh.box((-0.10, 0.215, 0.86), (0.14, 0.295, 1.06), look, bottom=True)
         mesh.path([(0.02, 0.25, 1.06), (0.0, 0.16, 1.46)], 0.012, look, 4)
     if person.bag == "case":
-        mesh.box((-0.14, -0.30, 0.52), (0.22, -0.215, 0.78), Look(PEDESTRIAN, (0.05, 0.03, 0.02)), bottom=True)
+        mesh.box(
+            (-0.14, -0.30, 0.52), (0.22, -0.215, 0.78), Look(PEDESTRIAN, (0.05, 0.03, 0.02)), bottom=True
+        )
 
 
-def rider(mesh: Mesh, label: int, hips: Point, hands: Point, pedal: Point, helmet: Colour, cloth: Colour, lean: float) -> None:
-    """A person on two wheels. hands, pedal: on the right side (y > 0); lean: how far the chest is ahead of the hips."""
+def rider(
+    mesh: Mesh,
+    label: int,
+    hips: Point,
+    hands: Point,
+    pedal: Point,
+    helmet: Colour,
+    cloth: Colour,
+    lean: float,
+) -> None:
+    """A person on two wheels. hands, pedal: on the right (y > 0). lean: of the chest, metres."""
     skin, trousers = Look(label, SKINS[2]), Look(label, TROUSERS[1])
     jacket = Look(label, cloth)
     hx, _, hz = hips
     chest = np.array([hx + lean, 0.0, hz + np.sqrt(max(0.50**2 - lean**2, 0.05))])
-    rings(mesh, [(hx - 0.02, 0, hz - 0.10, 0.10, 0.14), (hx, 0, hz + 0.02, 0.135, 0.175),
-                 (hx + lean * 0.5, 0, (hz + chest[2]) / 2, 0.125, 0.165), (chest[0], 0, chest[2] - 0.05, 0.125, 0.195),
-                 (chest[0] + 0.03, 0, chest[2] + 0.04, 0.09, 0.15), (chest[0] + 0.05, 0, chest[2] + 0.08, 0.05, 0.06)],
-          jacket, 12)  # fmt: skip
+    rings(
+        mesh,
+        [
+            (hx - 0.02, 0, hz - 0.10, 0.10, 0.14),
+            (hx, 0, hz + 0.02, 0.135, 0.175),
+            (hx + lean * 0.5, 0, (hz + chest[2]) / 2, 0.125, 0.165),
+            (chest[0], 0, chest[2] - 0.05, 0.125, 0.195),
+            (chest[0] + 0.03, 0, chest[2] + 0.04, 0.09, 0.15),
+            (chest[0] + 0.05, 0, chest[2] + 0.08, 0.05, 0.06),
+        ],
+        jacket,
+        12,
+    )
     for side in (-1, 1):
-        shoulder = chest + [0.02, 0.19 * side, 0.0]
+        shoulder = chest + np.array([0.02, 0.19 * side, 0.0])
         hand = np.array([hands[0], hands[1] * side, hands[2]])
         elbow = (shoulder + hand) / 2 + [0.0, 0.07 * side, -0.07]
         mesh.tube(elbow, shoulder, 0.045, 0.06, jacket, 7)
         mesh.tube(hand, elbow, 0.034, 0.046, jacket, 7)
-        mesh.ball(shoulder, 0.068, jacket, 7, 5)
+        mesh.ball(shoulder, 0.060, jacket, 7, 5)
         mesh.ball(hand, 0.042, Look(label, SHOES), 6, 4)
         foot = np.array([pedal[0] + 0.10 * side, pedal[1] * side, pedal[2] + 0.10 * side])
         hip = np.array([hx, 0.10 * side, hz])
         middle = (hip + foot) / 2
-        knee = middle + [0.16 + 0.05 * side, 0.04 * side, 0.13 + 0.04 * side]
+        knee = middle + np.array([0.16 + 0.05 * side, 0.04 * side, 0.13 + 0.04 * side])
         mesh.tube(knee, hip, 0.068, 0.095, trousers, 8)
         mesh.tube(foot, knee, 0.045, 0.066, trousers, 8)
         mesh.ball(knee, 0.068, trousers, 7, 4)
-        mesh.ball(foot + [0.06, 0, -0.02], (0.13, 0.045, 0.045), Look(label, SHOES), 8, 4)
+        mesh.ball(foot + np.array([0.06, 0, -0.02]), (0.13, 0.045, 0.045), Look(label, SHOES), 8, 4)
     x, z = chest[0] + 0.08, chest[2] + 0.215
     mesh.tube((x - 0.03, 0, z - 0.15), (x, 0, z - 0.04), 0.05, 0.05, skin, 7)
     mesh.ball((x, 0, z), (0.096, 0.078, 0.115), skin, 10, 8)

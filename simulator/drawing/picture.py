@@ -8,7 +8,8 @@ from numba import njit
 
 from simulator.drawing.mesh import SKY
 from simulator.drawing.raster import JIT, NOTHING, Seen, View
-from simulator.drawing.shading import Scene, shade, sky
+from simulator.drawing.shading import Scene, ray, shade
+from simulator.drawing.sky import sky
 from simulator.drawing.weather import Light
 
 FAR = 1000.0  # metres at which CARLA's depth picture is white
@@ -17,9 +18,16 @@ BRIGHTEST = 12.0  # cap of a sample's radiance, so that one lamp does not swallo
 
 @njit(**JIT)
 def resolve(
-    nearest: np.ndarray, samples: int, seen: Seen, scene: Scene, view: View, light: Light, radiance: np.ndarray,
-    row0: int, row1: int,
-) -> None:  # fmt: skip
+    nearest: np.ndarray,
+    samples: int,
+    seen: Seen,
+    scene: Scene,
+    view: View,
+    light: Light,
+    radiance: np.ndarray,
+    row0: int,
+    row1: int,
+) -> None:
     """Fills rows of radiance (height, width, 3) float32: every triangle in a pixel is shaded once, in the
     middle of the samples that see it."""
     inside = np.empty(samples * samples, np.int32)
@@ -56,19 +64,25 @@ def resolve(
 @njit(**JIT)
 def sky_at(x: float, y: float, view: View, scene: Scene, light: Light) -> tuple:
     """Radiance of the sky behind a pixel position."""
-    rx, ry = (x - view.centre_x) / view.focal, (view.centre_y - y) / view.focal
-    dx = view.rows[0, 0] * rx + view.rows[1, 0] * ry + view.rows[2, 0]
-    dy = view.rows[0, 1] * rx + view.rows[1, 1] * ry + view.rows[2, 1]
-    dz = view.rows[0, 2] * rx + view.rows[1, 2] * ry + view.rows[2, 2]
+    dx, dy, dz = ray(x, y, view)
     scale = 1.0 / np.sqrt(dx * dx + dy * dy + dz * dz)
     return sky(dx * scale, dy * scale, dz * scale, light, scene.textures.clouds)
 
 
 @njit(**JIT)
 def identify(
-    nearest: np.ndarray, depth: np.ndarray, seen: Seen, label_of: np.ndarray, lift_of: np.ndarray,
-    object_of: np.ndarray, label: np.ndarray, distance: np.ndarray, thing: np.ndarray, row0: int, row1: int,
-) -> None:  # fmt: skip
+    nearest: np.ndarray,
+    depth: np.ndarray,
+    seen: Seen,
+    label_of: np.ndarray,
+    lift_of: np.ndarray,
+    object_of: np.ndarray,
+    label: np.ndarray,
+    distance: np.ndarray,
+    thing: np.ndarray,
+    row0: int,
+    row1: int,
+) -> None:
     """Fills rows of label uint8, distance float32 (metres along the view) and thing int32, (height, width).
 
     A pixel's label is the one that most of its 2 x 2 samples see, the nearer one on a tie; distance and thing
@@ -99,14 +113,20 @@ def identify(
 
 @njit(**JIT)
 def develop(
-    radiance: np.ndarray, bloom: np.ndarray, rain: np.ndarray, light: Light, out: np.ndarray, row0: int, row1: int
+    radiance: np.ndarray,
+    bloom: np.ndarray,
+    rain: np.ndarray,
+    light: Light,
+    out: np.ndarray,
+    row0: int,
+    row1: int,
 ) -> None:
     """Fills rows of out (height, width, 4) BGRA uint8 from radiance, with glare and falling rain on top.
 
-    bloom: a quarter of the size, or empty. rain (height, width) uint8, or empty. The tone curve is Narkowicz's
+    bloom (height, width, 3), or empty. rain (height, width) uint8, or empty. The tone curve is Narkowicz's
     fit of the film-like ACES curve (2015).
     """
-    wide, high = bloom.shape[1], bloom.shape[0]
+    glaring = bloom.shape[0] > 0
     for row in range(row0, row1):
         for column in range(radiance.shape[1]):
             streak = 0.0
@@ -114,8 +134,8 @@ def develop(
                 streak = rain[row, column] * (0.16 / 255.0)
             for c in range(3):
                 value = radiance[row, column, c]
-                if high > 0:
-                    value += bloom[min(row >> 2, high - 1), min(column >> 2, wide - 1), c]
+                if glaring:
+                    value += bloom[row, column, c]
                 value = value + streak * (light.horizon[c] * 1.25 + 0.25 * light.ambient[c] - value * 0.6)
                 value = max(value * light.exposure, 0.0)
                 value = value * (2.51 * value + 0.03) / (value * (2.43 * value + 0.59) + 0.14)
@@ -124,14 +144,15 @@ def develop(
 
 
 def glare(radiance: np.ndarray, light: Light) -> np.ndarray:
-    """Halo (height / 4, width / 4, 3) round what is brighter than the film can hold; empty by day."""
+    """Halo (height, width, 3) round what is brighter than the film can hold; empty by day."""
     if light.night < 0.3:
         return np.empty((0, 0, 3), np.float32)
     height, width = radiance.shape[:2]
     small = cv2.resize(radiance, (max(width // 4, 1), max(height // 4, 1)), interpolation=cv2.INTER_AREA)
     bright = np.minimum(np.maximum(small - 0.9 / light.exposure, 0.0), 3.0)
     spread = 0.55 * cv2.GaussianBlur(bright, (0, 0), width / 400 + 0.4)
-    return spread + 0.55 * cv2.GaussianBlur(bright, (0, 0), width / 80 + 1.0)
+    spread += 0.55 * cv2.GaussianBlur(bright, (0, 0), width / 80 + 1.0)
+    return cv2.resize(spread, (width, height), interpolation=cv2.INTER_LINEAR)
 
 
 def rain_streaks(width: int, height: int, light: Light) -> np.ndarray:

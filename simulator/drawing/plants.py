@@ -14,7 +14,9 @@ LEAF_FLAGS = TWO_SIDED | CUTOUT | FOLIAGE | OPEN
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of tree. trunk: height at which the crown begins, and radius at the foot. crown: half width, height.
+    """A kind of tree.
+
+    trunk: height at which the crown begins, and radius at the foot. crown: half width, height.
     lobes: rounded parts of the crown. sprays: leaf pictures. tint: colour. conifer: a cone of needles."""
 
     trunk: tuple[float, float]
@@ -26,12 +28,12 @@ class Kind:
 
 
 KINDS: dict[str, Kind] = {
-    "lime": Kind((2.3, 0.17), (2.4, 5.4), 7, 120, (0.80, 0.86, 0.62)),
-    "maple": Kind((2.1, 0.20), (3.1, 5.2), 9, 150, (0.92, 0.95, 0.60)),
-    "plane": Kind((2.9, 0.24), (3.4, 6.6), 10, 170, (0.74, 0.84, 0.62)),
-    "poplar": Kind((1.8, 0.18), (1.35, 9.0), 8, 120, (0.70, 0.82, 0.58)),
-    "birch": Kind((2.0, 0.11), (1.7, 5.6), 6, 90, (1.0, 1.02, 0.60)),
-    "beech": Kind((1.9, 0.19), (2.7, 4.8), 7, 130, (0.62, 0.50, 0.40)),
+    "lime": Kind((2.3, 0.17), (2.4, 5.4), 7, 120, (0.66, 0.72, 0.60)),
+    "maple": Kind((2.1, 0.20), (3.1, 5.2), 9, 150, (0.74, 0.74, 0.50)),
+    "plane": Kind((2.9, 0.24), (3.4, 6.6), 10, 170, (0.56, 0.66, 0.54)),
+    "poplar": Kind((1.8, 0.18), (1.35, 9.0), 8, 120, (0.54, 0.64, 0.50)),
+    "birch": Kind((2.0, 0.11), (1.7, 5.6), 6, 90, (0.84, 0.84, 0.56)),
+    "beech": Kind((1.9, 0.19), (2.7, 4.8), 7, 130, (0.60, 0.40, 0.34)),
     "spruce": Kind((1.0, 0.16), (2.1, 8.5), 0, 130, (0.85, 0.90, 0.85), conifer=True),
 }
 
@@ -47,14 +49,23 @@ def tree(kind_name: str, seed: int, detail: float = 1.0) -> Triangles:
     bark = BARK.but(colour=(1.9, 1.9, 1.85)) if white else BARK
     mesh.tube((0, 0, 0), (*bend, foot), radius, radius * 0.72, bark, 8, caps=False, repeat=(1, 0.5))
     if detail > 0.2:
-        mesh.tube((*bend, foot), (*bend * 1.5, top), radius * 0.72, 0.03, bark, 6, caps=False, repeat=(1, 0.5))
+        mesh.tube(
+            (*bend, foot), (*bend * 1.5, top), radius * 0.72, 0.03, bark, 6, caps=False, repeat=(1, 0.5)
+        )
     if kind.conifer:
         needles(mesh, kind, foot, rng)
         return mesh.build()
     angles = np.arange(kind.lobes) * 2.4 + rng.uniform(0, 6)
     level = (np.arange(kind.lobes) + 0.5) / kind.lobes
-    out = width * 0.55 * np.sqrt(np.clip(1 - (2 * level - 0.85) ** 2, 0.08, 1)) * rng.uniform(0.75, 1.15, kind.lobes)
-    centres = np.stack([out * np.cos(angles), out * np.sin(angles), foot + height * (0.16 + 0.70 * level)], axis=1)
+    out = (
+        width
+        * 0.55
+        * np.sqrt(np.clip(1 - (2 * level - 0.85) ** 2, 0.08, 1))
+        * rng.uniform(0.75, 1.15, kind.lobes)
+    )
+    centres = np.stack(
+        [out * np.cos(angles), out * np.sin(angles), foot + height * (0.16 + 0.70 * level)], axis=1
+    )
     centres[:, :2] += bend
     sizes = width * rng.uniform(0.42, 0.62, kind.lobes) * (1.0 - 0.22 * np.abs(level - 0.45))
     for centre in centres[: round(5 * detail - 0.6)]:
@@ -65,7 +76,12 @@ def tree(kind_name: str, seed: int, detail: float = 1.0) -> Triangles:
 
 
 def leaves(
-    mesh: Mesh, kind: Kind, centres: np.ndarray, sizes: np.ndarray, middle: np.ndarray, rng: np.random.Generator
+    mesh: Mesh,
+    kind: Kind,
+    centres: np.ndarray,
+    sizes: np.ndarray,
+    middle: np.ndarray,
+    rng: np.random.Generator,
 ) -> None:
     """Sprays of leaves over the lobes; inner and lower ones are darker, as they see less of the sky."""
     count = max(11, int(kind.sprays * mesh.detail**1.25))
@@ -78,7 +94,9 @@ def leaves(
     corners = cards(place, out + 0.6 * rng.normal(size=(count, 3)), size, rng)
     normals = corners - (0.65 * centres[lobe] + 0.35 * middle)[:, None]
     normals /= np.linalg.norm(normals, axis=2, keepdims=True)
-    from_middle = np.linalg.norm((place - middle) / [kind.crown[0], kind.crown[0], kind.crown[1] * 0.55], axis=1)
+    from_middle = np.linalg.norm(
+        (place - middle) / [kind.crown[0], kind.crown[0], kind.crown[1] * 0.55], axis=1
+    )
     height = (place[:, 2] - centres[:, 2].min()) / np.ptp(centres[:, 2])
     open_sky = (0.30 + 0.70 * np.clip(from_middle, 0, 1)) * (0.62 + 0.38 * np.clip(height, 0, 1))
     tone = open_sky * rng.uniform(0.85, 1.15, count)
@@ -91,7 +109,9 @@ def needles(mesh: Mesh, kind: Kind, foot: float, rng: np.random.Generator) -> No
     level = np.sqrt(rng.random(count))
     angle = rng.uniform(0, 2 * np.pi, count)
     reach = kind.crown[0] * level * rng.uniform(0.55, 0.85, count)
-    place = np.stack([reach * np.cos(angle), reach * np.sin(angle), foot + kind.crown[1] * (1 - level)], axis=1)
+    place = np.stack(
+        [reach * np.cos(angle), reach * np.sin(angle), foot + kind.crown[1] * (1 - level)], axis=1
+    )
     out = np.stack([np.cos(angle), np.sin(angle), np.full(count, 1.1)], axis=1)
     size = kind.crown[0] * (0.20 + 0.26 * level) * mesh.detail**-0.33
     corners = cards(place, out + 0.25 * rng.normal(size=(count, 3)), size, rng)
@@ -111,10 +131,12 @@ def cards(place: np.ndarray, facing: np.ndarray, size: np.ndarray, rng: np.rando
     return np.stack([place - a - b, place + a - b, place + a + b, place - a + b], axis=1)
 
 
-def add_cards(mesh: Mesh, corners: np.ndarray, normals: np.ndarray, colours: np.ndarray, texture: str) -> None:
+def add_cards(
+    mesh: Mesh, corners: np.ndarray, normals: np.ndarray, colours: np.ndarray, texture: str
+) -> None:
     """Adds leaf cards, each with a colour of its own."""
-    mesh.quads(corners, Look(VEGETATION, texture=texture, flags=LEAF_FLAGS), normals=normals)
-    mesh.parts[-1].attributes[:, 15:18] = np.repeat(colours, 2, axis=0)
+    look = Look(VEGETATION, texture=texture, flags=LEAF_FLAGS)
+    mesh.quads(corners, look, normals=normals.astype(np.float32), colours=colours)
 
 
 def bush(seed: int, detail: float = 1.0) -> Triangles:

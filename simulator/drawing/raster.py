@@ -7,7 +7,7 @@ coordinates that are right in perspective at any sample.
 
 from __future__ import annotations
 
-from math import floor, log2
+from math import ceil, floor, log2
 from typing import NamedTuple
 
 import numpy as np
@@ -17,8 +17,13 @@ from simulator.drawing.mesh import CUTOUT, NO_SHADOW, TWO_SIDED, Triangles
 
 NEAR = 0.12  # metres
 NOTHING = -1
+# Compiled kernels are kept in __pycache__, by the file of the outermost one: after a change to a kernel that
+# those of other files call, remove the folder.
 JIT = {"cache": True, "fastmath": True, "error_model": "numpy", "nogil": True}
-LEAF = {**JIT, "_nrt": False}  # for kernels that allocate nothing: without counting references they are faster
+LEAF = {
+    **JIT,
+    "_nrt": False,
+}  # for kernels that allocate nothing: without counting references they are faster
 TEXTURE_SIZE = 512
 LAST_LEVEL = 7
 
@@ -37,7 +42,7 @@ class View(NamedTuple):
 
 class Seen(NamedTuple):
     """Triangles in the picture. edges (n, 9): barycentric numerators over pixels; box (n, 4): first and last
-    column and row; triangle (n,): index; level (n,): mip level for its outline."""
+    column and row of samples; triangle (n,): index; level (n,): mip level for its outline."""
 
     edges: np.ndarray
     box: np.ndarray
@@ -46,10 +51,19 @@ class Seen(NamedTuple):
 
 
 @njit(**JIT)
-def set_up(triangles: Triangles, first: np.ndarray, last: np.ndarray, view: View, start: int, seen: Seen) -> int:
+def set_up(
+    triangles: Triangles,
+    first: np.ndarray,
+    last: np.ndarray,
+    view: View,
+    samples: int,
+    start: int,
+    seen: Seen,
+) -> int:
     """Sets up the triangles of the ranges first[i] to last[i] (excluded), from entry `start` of `seen` on.
 
-    Leaves out what is behind the camera, outside the picture or seen from the back. Returns the end entry.
+    samples: a side of the square of samples in each pixel. Leaves out what is behind the camera, outside the
+    picture, seen from the back or between the samples. Returns the end entry.
     """
     rows, position, vertices = view.rows, view.position, triangles.vertices
     px, py, pz = np.empty(3), np.empty(3), np.empty(3)
@@ -75,30 +89,51 @@ def set_up(triangles: Triangles, first: np.ndarray, last: np.ndarray, view: View
                     inside += 1
             if inside == 0:
                 continue
-            a = py[1] * pz[2] - py[2] * pz[1]
-            b = px[2] * pz[1] - px[1] * pz[2]
-            c = px[1] * py[2] - px[2] * py[1]
-            determinant = px[0] * a + py[0] * b + pz[0] * c
+            determinant = (
+                px[0] * (py[1] * pz[2] - py[2] * pz[1])
+                + py[0] * (px[2] * pz[1] - px[1] * pz[2])
+                + pz[0] * (px[1] * py[2] - px[2] * py[1])
+            )
             if determinant == 0.0 or (determinant * front < 0.0 and not triangles.flags[t] & TWO_SIDED):
                 continue
             x0, x1, y0, y1 = bounds(px, py, pz, inside)
             if x1 < 0 or y1 < 0 or x0 > view.width or y0 > view.height:
                 continue
+            left, right, top, bottom = sample_box(x0, x1, y0, y1, samples, view)
+            if left > right or top > bottom:
+                continue
             box = seen.box[entry]
-            box[0], box[1] = max(0, int(floor(x0))), min(view.width - 1, int(floor(x1)))
-            box[2], box[3] = max(0, int(floor(y0))), min(view.height - 1, int(floor(y1)))
-            edges, scale = seen.edges[entry], 1.0 / determinant
-            edges[0], edges[1], edges[2] = a * scale, b * scale, c * scale
-            edges[3] = (py[2] * pz[0] - py[0] * pz[2]) * scale
-            edges[4] = (px[0] * pz[2] - px[2] * pz[0]) * scale
-            edges[5] = (px[2] * py[0] - px[0] * py[2]) * scale
-            edges[6] = (py[0] * pz[1] - py[1] * pz[0]) * scale
-            edges[7] = (px[1] * pz[0] - px[0] * pz[1]) * scale
-            edges[8] = (px[0] * py[1] - px[1] * py[0]) * scale
+            box[0], box[1], box[2], box[3] = left, right, top, bottom
+            fill_edges(seen.edges[entry], px, py, pz, 1.0 / determinant)
             seen.triangle[entry] = t
             seen.level[entry] = outline_level(triangles, t, x1 - x0, y1 - y0)
             entry += 1
     return entry
+
+
+@njit(inline="always", **JIT)
+def sample_box(
+    x0: float, x1: float, y0: float, y1: float, samples: int, view: View
+) -> tuple[int, int, int, int]:
+    """First and last column and row of the samples within bounds in pixels; first past last if none."""
+    left, top = max(0.0, ceil(x0 * samples - 0.5)), max(0.0, ceil(y0 * samples - 0.5))
+    right = min(view.width * samples - 1.0, floor(x1 * samples - 0.5))
+    bottom = min(view.height * samples - 1.0, floor(y1 * samples - 0.5))
+    return int(left), int(right), int(top), int(bottom)
+
+
+@njit(inline="always", **JIT)
+def fill_edges(edges: np.ndarray, px: np.ndarray, py: np.ndarray, pz: np.ndarray, scale: float) -> None:
+    """The inverse (9,) of the matrix of a triangle's homogeneous corners; scale: one over its determinant."""
+    edges[0] = (py[1] * pz[2] - py[2] * pz[1]) * scale
+    edges[1] = (px[2] * pz[1] - px[1] * pz[2]) * scale
+    edges[2] = (px[1] * py[2] - px[2] * py[1]) * scale
+    edges[3] = (py[2] * pz[0] - py[0] * pz[2]) * scale
+    edges[4] = (px[0] * pz[2] - px[2] * pz[0]) * scale
+    edges[5] = (px[2] * py[0] - px[0] * py[2]) * scale
+    edges[6] = (py[0] * pz[1] - py[1] * pz[0]) * scale
+    edges[7] = (px[1] * pz[0] - px[0] * pz[1]) * scale
+    edges[8] = (px[0] * py[1] - px[1] * py[0]) * scale
 
 
 @njit(inline="always", **JIT)
@@ -133,7 +168,7 @@ def outline_level(triangles: Triangles, t: int, wide: float, high: float) -> int
 def opaque(texels: np.ndarray, offsets: np.ndarray, texture: int, level: int, u: float, v: float) -> bool:
     """Whether a cut-out's texture covers (u, v)."""
     size = TEXTURE_SIZE >> level
-    x, y = int(floor(u * size)) & (size - 1), int(floor(v * size)) & (size - 1)
+    x, y = floor(u * size) & (size - 1), floor(v * size) & (size - 1)
     return texels[texture, offsets[level] + y * size + x, 3] >= 110
 
 
@@ -154,52 +189,91 @@ def span(edges: np.ndarray, y: float, step: float, low: float, high: float) -> t
 
 @njit(**JIT)
 def rasterise(
-    triangles: Triangles, seen: Seen, count: int, texels: np.ndarray, offsets: np.ndarray, samples: int,
-    nearest: np.ndarray, depth: np.ndarray, row0: int, row1: int,
-) -> None:  # fmt: skip
+    triangles: Triangles,
+    seen: Seen,
+    runs: np.ndarray,
+    texels: np.ndarray,
+    offsets: np.ndarray,
+    samples: int,
+    nearest: np.ndarray,
+    depth: np.ndarray,
+    row0: int,
+    row1: int,
+) -> None:
     """Fills rows row0 to row1 of nearest (rows, columns) int32 with entries of `seen`, or NOTHING.
 
+    runs (n, 2): first entry in use and the one after the last, of each run.
     samples: a side of the square of samples in each pixel. depth holds 1 / z of what was seen, lifted.
     """
     step = 1.0 / samples
     nearest[row0:row1] = NOTHING
     depth[row0:row1] = 0.0
-    for entry in range(count):
-        box, edges, t = seen.box[entry], seen.edges[entry], seen.triangle[entry]
-        top, bottom = max(row0, box[2] * samples), min(row1 - 1, box[3] * samples + samples - 1)
-        if top > bottom:
-            continue
-        za, zb, zc = edges[0] + edges[3] + edges[6], edges[1] + edges[4] + edges[7], edges[2] + edges[5] + edges[8]
-        lift, cut, uv = triangles.lift[t], triangles.flags[t] & CUTOUT, triangles.attributes[t]
-        texture, level = triangles.texture[t], seen.level[entry]
-        left, right = float(box[0] * samples), float(box[1] * samples + samples - 1)
-        for row in range(top, bottom + 1):
-            y = (row + 0.5) * step
-            low, high = span(edges, y, step, left, right)
-            begin = int(low) + (int(low) < low)
-            base = zb * y + zc
-            for column in range(begin, int(high) + 1 if high >= 0.0 else 0):
-                x = (column + 0.5) * step
-                closeness = za * x + base
-                if closeness <= 0.0 or closeness > 1.0 / NEAR or closeness * lift <= depth[row, column]:
+    for run in range(len(runs)):
+        for entry in range(runs[run, 0], runs[run, 1]):
+            top, bottom = max(row0, seen.box[entry, 2]), min(row1 - 1, seen.box[entry, 3])
+            if top <= bottom:
+                rasterise_one(triangles, seen, entry, texels, offsets, step, nearest, depth, top, bottom)
+
+
+@njit(**LEAF)
+def rasterise_one(
+    triangles: Triangles,
+    seen: Seen,
+    entry: int,
+    texels: np.ndarray,
+    offsets: np.ndarray,
+    step: float,
+    nearest: np.ndarray,
+    depth: np.ndarray,
+    top: int,
+    bottom: int,
+) -> None:
+    """Fills rows top to bottom (included) with one entry of `seen` where it is nearest; step: of samples."""
+    edges, t = seen.edges[entry], seen.triangle[entry]
+    za, zb, zc = (
+        edges[0] + edges[3] + edges[6],
+        edges[1] + edges[4] + edges[7],
+        edges[2] + edges[5] + edges[8],
+    )
+    lift, cut, uv = triangles.lift[t], triangles.flags[t] & CUTOUT, triangles.attributes[t]
+    texture, level = triangles.texture[t], seen.level[entry]
+    left, right = float(seen.box[entry, 0]), float(seen.box[entry, 1])
+    for row in range(top, bottom + 1):
+        y = (row + 0.5) * step
+        low, high = span(edges, y, step, left, right)
+        begin = int(low) + (int(low) < low)
+        base = zb * y + zc
+        for column in range(begin, int(high) + 1 if high >= 0.0 else 0):
+            x = (column + 0.5) * step
+            closeness = za * x + base
+            if closeness <= 0.0 or closeness > 1.0 / NEAR or closeness * lift <= depth[row, column]:
+                continue
+            if cut:
+                z = 1.0 / closeness
+                b0 = (edges[0] * x + edges[1] * y + edges[2]) * z
+                b1 = (edges[3] * x + edges[4] * y + edges[5]) * z
+                b2 = 1.0 - b0 - b1
+                u, v = b0 * uv[0] + b1 * uv[2] + b2 * uv[4], b0 * uv[1] + b1 * uv[3] + b2 * uv[5]
+                if not opaque(texels, offsets, texture, level, u, v):
                     continue
-                if cut:
-                    z = 1.0 / closeness
-                    b0 = (edges[0] * x + edges[1] * y + edges[2]) * z
-                    b1 = (edges[3] * x + edges[4] * y + edges[5]) * z
-                    b2 = 1.0 - b0 - b1
-                    u, v = b0 * uv[0] + b1 * uv[2] + b2 * uv[4], b0 * uv[1] + b1 * uv[3] + b2 * uv[5]
-                    if not opaque(texels, offsets, texture, level, u, v):
-                        continue
-                depth[row, column] = closeness * lift
-                nearest[row, column] = entry
+            depth[row, column] = closeness * lift
+            nearest[row, column] = entry
 
 
 @njit(**JIT)
 def cast_shadows(
-    triangles: Triangles, first: np.ndarray, last: np.ndarray, axes: np.ndarray, corner: np.ndarray, scale: float,
-    texels: np.ndarray, offsets: np.ndarray, distance: np.ndarray, row0: int, row1: int,
-) -> None:  # fmt: skip
+    triangles: Triangles,
+    first: np.ndarray,
+    last: np.ndarray,
+    axes: np.ndarray,
+    corner: np.ndarray,
+    scale: float,
+    texels: np.ndarray,
+    offsets: np.ndarray,
+    distance: np.ndarray,
+    row0: int,
+    row1: int,
+) -> None:
     """Lowers rows of distance (n, n) to how far along the light the first triangle is.
 
     axes (3, 3): right, up and direction of the light; corner (2,): first texel's place on the first two;
@@ -228,9 +302,16 @@ def cast_shadows(
 
 @njit(**JIT)
 def shadow_of(
-    triangles: Triangles, t: int, p: np.ndarray, scale: float, texels: np.ndarray, offsets: np.ndarray,
-    distance: np.ndarray, row0: int, row1: int,
-) -> None:  # fmt: skip
+    triangles: Triangles,
+    t: int,
+    p: np.ndarray,
+    scale: float,
+    texels: np.ndarray,
+    offsets: np.ndarray,
+    distance: np.ndarray,
+    row0: int,
+    row1: int,
+) -> None:
     """Scan-converts one triangle p (3, 3) of shadow-map coordinates into `distance`."""
     edges = np.empty(9)
     edges[3], edges[4] = (p[2, 1] - p[0, 1]) * scale, -(p[2, 0] - p[0, 0]) * scale

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -117,9 +118,14 @@ class Renderer:
             self._in_bands(view.height, picture.resolve, nearest, SAMPLES, seen, scene, view, light, radiance)
             drawn["rgb"] = np.empty((view.height, view.width, 4), np.uint8)
             self._in_bands(
-                view.height, picture.develop, radiance, picture.glare(radiance, light),
-                picture.rain_streaks(view.width, view.height, light), light, drawn["rgb"],
-            )  # fmt: skip
+                view.height,
+                picture.develop,
+                radiance,
+                picture.glare(radiance, light),
+                picture.rain_streaks(view.width, view.height, light),
+                light,
+                drawn["rgb"],
+            )
         return drawn
 
     def _gather(
@@ -139,37 +145,87 @@ class Renderer:
         props = props[prop_level[props] >= 0]
         lit = self.scenery.lit(light, light_states)
         first, last = stage.place(crowd, props, prop_level[props], lit[props])
-        away = np.concatenate([
-            (distance - bodies.radius)[near],
-            (prop_distance - crowd.radius)[props],
-            np.linalg.norm(stage.chunk_centre[squares] - view.position, axis=1) - 0.8 * stage.chunk_radius[squares],
-        ])  # fmt: skip
+        away = np.concatenate(
+            [
+                (distance - bodies.radius)[near],
+                (prop_distance - crowd.radius)[props],
+                np.linalg.norm(stage.chunk_centre[squares] - view.position, axis=1)
+                - 0.8 * stage.chunk_radius[squares],
+            ]
+        )
         order = np.argsort(away, kind="stable")
         first = np.concatenate([own.first, first, stage.chunk_first[squares]])[order]
         last = np.concatenate([own.last, last, stage.chunk_last[squares]])[order]
         return Ranges(first, last), own
 
-    def _look(self, view: View, ranges: Ranges, samples: int, slot: int = 0) -> tuple[np.ndarray, np.ndarray, raster.Seen]:
+    def _look(
+        self, view: View, ranges: Ranges, samples: int, slot: int = 0
+    ) -> tuple[np.ndarray, np.ndarray, raster.Seen]:
         """(nearest, depth, seen): what each sample of a view sees."""
         total = int(np.sum(ranges.last - ranges.first))
         if len(self.seen[slot].triangle) < total:
             self.seen[slot] = room_for(total + total // 2)
         seen = self.seen[slot]
         triangles, textures = self.stage.triangles, self.scenery.textures
-        count = raster.set_up(triangles, ranges.first, ranges.last, view, 0, seen)
+        runs = self._set_up(ranges, view, samples, seen)
         size = (view.height * samples, view.width * samples)
         nearest, depth = np.empty(size, np.int32), np.empty(size, np.float32)
-        self._in_bands(size[0], raster.rasterise, triangles, seen, count, textures.texels, textures.offsets, samples,
-                       nearest, depth)  # fmt: skip
+        self._in_bands(
+            size[0],
+            raster.rasterise,
+            triangles,
+            seen,
+            runs,
+            textures.texels,
+            textures.offsets,
+            samples,
+            nearest,
+            depth,
+        )
         return nearest, depth, seen
+
+    def _set_up(self, ranges: Ranges, view: View, samples: int, seen: raster.Seen) -> np.ndarray:
+        """Sets up the near half of the triangles on one core, the far half on the other; returns the runs."""
+        ends = np.cumsum(ranges.last - ranges.first)
+        middle = int(np.searchsorted(ends, ends[-1] / 2)) if len(ends) else 0
+        starts = (0, int(ends[middle - 1]) if middle else 0)
+        jobs = [
+            self.pool.submit(
+                raster.set_up,
+                self.stage.triangles,
+                ranges.first[part],
+                ranges.last[part],
+                view,
+                samples,
+                start,
+                seen,
+            )
+            for part, start in zip((slice(0, middle), slice(middle, None)), starts, strict=True)
+        ]
+        return np.array([(start, job.result()) for start, job in zip(starts, jobs, strict=True)])
 
     def _identify(
         self, view: View, nearest: np.ndarray, depth: np.ndarray, seen: raster.Seen
     ) -> dict[str, np.ndarray]:
         size, triangles = (view.height, view.width), self.stage.triangles
-        label, distance, thing = np.empty(size, np.uint8), np.empty(size, np.float32), np.empty(size, np.int32)
-        self._in_bands(view.height, picture.identify, nearest, depth, seen, triangles.label, triangles.lift,
-                       triangles.object, label, distance, thing)  # fmt: skip
+        label, distance, thing = (
+            np.empty(size, np.uint8),
+            np.empty(size, np.float32),
+            np.empty(size, np.int32),
+        )
+        self._in_bands(
+            view.height,
+            picture.identify,
+            nearest,
+            depth,
+            seen,
+            triangles.label,
+            triangles.lift,
+            triangles.object,
+            label,
+            distance,
+            thing,
+        )
         return {
             "semantic_segmentation": picture.label_picture(label),
             "depth": picture.depth_picture(distance),
@@ -180,9 +236,17 @@ class Renderer:
         """All that light depends on; on wet ground with what it mirrors."""
         dry = np.empty((0, 0, 3), np.float32)
         scene = Scene(
-            self.stage.triangles, self.scenery.textures, shade.shadow, self.scenery.lamps, shade.contact, shade.corner,
-            shade.scale, headlights(bodies, view, light), dry, dry,
-        )  # fmt: skip
+            self.stage.triangles,
+            self.scenery.textures,
+            shade.shadow,
+            self.scenery.lamps,
+            shade.contact,
+            shade.corner,
+            shade.scale,
+            headlights(bodies, view, light),
+            dry,
+            dry,
+        )
         if light.wet <= 0.0:
             return scene
         mirrored = mirror_view(view)
@@ -194,7 +258,7 @@ class Renderer:
     def _in_bands(self, rows: int, kernel: object, *arguments: object) -> None:
         """Runs a kernel that takes (first row, row after the last) at the end, on all cores."""
         edges = np.linspace(0, rows, BANDS + 1).astype(int)
-        jobs = [self.pool.submit(kernel, *arguments, int(a), int(b)) for a, b in zip(edges, edges[1:], strict=False)]
+        jobs = [self.pool.submit(kernel, *arguments, int(a), int(b)) for a, b in pairwise(edges)]
         for job in jobs:
             job.result()
 
@@ -202,7 +266,10 @@ class Renderer:
 def room_for(count: int) -> raster.Seen:
     """Room for `count` triangles that have been set up."""
     return raster.Seen(
-        np.empty((count, 9)), np.empty((count, 4), np.int32), np.empty(count, np.int32), np.empty(count, np.int8)
+        np.empty((count, 9)),
+        np.empty((count, 4), np.int32),
+        np.empty(count, np.int32),
+        np.empty(count, np.int8),
     )
 
 
@@ -212,14 +279,24 @@ def view_of(camera: Camera) -> View:
     forward, right, up = matrix[:3, 0], matrix[:3, 1], matrix[:3, 2]
     focal = camera.width / 2 / float(np.tan(np.radians(camera.fov) / 2))
     rows = np.ascontiguousarray(np.stack([right, up, forward]))
-    return View(rows, matrix[:3, 3].copy(), focal, camera.width / 2, camera.height / 2, camera.width, camera.height)
+    return View(
+        rows, matrix[:3, 3].copy(), focal, camera.width / 2, camera.height / 2, camera.width, camera.height
+    )
 
 
 def mirror_view(view: View) -> View:
-    """What the plane z = 0 shows of the world, at half the size: the same pixel lies on the same ground point."""
+    """What the plane z = 0 mirrors, at half the size: the same pixel lies on the same point of the ground."""
     flip = np.array([1.0, 1.0, -1.0])
     width, height = (view.width + 1) // 2, (view.height + 1) // 2
-    return View(view.rows * flip, view.position * flip, view.focal / 2, view.centre_x / 2, view.centre_y / 2, width, height)
+    return View(
+        view.rows * flip,
+        view.position * flip,
+        view.focal / 2,
+        view.centre_x / 2,
+        view.centre_y / 2,
+        width,
+        height,
+    )
 
 
 def body_prop(body: Body, light: Light, time: float) -> Prop:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
 from simulator.drawing import furniture, horizon, plots, street
 from simulator.drawing.furniture import LAMP_HEAD, LAMP_ON, STATES
+from simulator.drawing.lamplight import Lamps
 from simulator.drawing.mesh import POLE, Look, Mesh, Triangles, concatenate, turn_matrix
-from simulator.drawing.shading import Lamps
 from simulator.drawing.stage import Prop, Stage
 from simulator.drawing.street import KERB_HEIGHT
 from simulator.drawing.textures import Textures, paint_textures
@@ -48,6 +50,8 @@ class Scenery:
 
 def build_scenery(network: RoadNetwork, seed: int) -> Scenery:
     """Builds a town. Equal networks and seeds give equal towns."""
+    painter = ThreadPoolExecutor(1)
+    textures = painter.submit(paint_textures, seed)
     rng = np.random.default_rng([seed, network.seed, 5])
     land = street.survey(network)
     ground = Mesh()
@@ -58,13 +62,15 @@ def build_scenery(network: RoadNetwork, seed: int) -> Scenery:
         site.tree(x, y, scale=1.2)
     wires(site)
     parts = [ground.build(), *numbered(site.parts), *far]
-    props = [Prop(name, matrix, tint, object=FIRST_OBJECT + len(site.parts) + i)
-             for i, (name, matrix, tint) in enumerate(site.props)]  # fmt: skip
+    props = [
+        Prop(name, matrix, tint, object=FIRST_OBJECT + len(site.parts) + i)
+        for i, (name, matrix, tint) in enumerate(site.props)
+    ]
     props += [signal_prop(signal) for signal in network.signals.values()]
     stage = Stage(concatenate(parts), props)
     is_lamp = np.array([prop.model == "lamp" for prop in props])
     signals = np.flatnonzero([prop.signal >= 0 for prop in props])
-    return Scenery(stage, paint_textures(seed), place_lamps(props, land), site.footprints, is_lamp, signals)
+    return Scenery(stage, textures.result(), place_lamps(props, land), site.footprints, is_lamp, signals)
 
 
 def numbered(parts: list[Triangles]) -> list[Triangles]:
@@ -85,7 +91,12 @@ def signal_prop(signal: Signal) -> Prop:
     else:
         name = f"sign {signal.kind}"
     matrix = turn_matrix(pose.x, pose.y, KERB_HEIGHT, pose.yaw)
-    return Prop(name, matrix, object=FIRST_OBJECT - signal.id, signal=signal.id if signal.kind == "traffic_light" else -1)
+    return Prop(
+        name,
+        matrix,
+        object=FIRST_OBJECT - signal.id,
+        signal=signal.id if signal.kind == "traffic_light" else -1,
+    )
 
 
 def place_lamps(props: list[Prop], land: street.Land) -> Lamps:
@@ -108,16 +119,14 @@ def wires(site: plots.Site) -> None:
     """Power lines that sag between neighbouring poles."""
     poles = [matrix for name, matrix, _ in site.props if name == "power"]
     mesh, wire = Mesh(), Look(POLE, (0.02, 0.02, 0.02))
-    for one, other in zip(poles, poles[1:], strict=False):
+    for one, other in pairwise(poles):
         if np.hypot(*(one[:2, 3] - other[:2, 3])) > 40:
             continue
         for y, z in ((-0.9, 7.85), (0.9, 7.85), (-0.45, 8.55), (0.45, 8.55)):
             a, b = (one @ [0, y, z, 1])[:3], (other @ [0, y, z, 1])[:3]
             share = np.linspace(0, 1, 7)[:, None]
             line = a + (b - a) * share - np.array([0, 0, 1.0]) * 3.0 * share * (1 - share)
-            for p, q in zip(line, line[1:], strict=False):
+            for p, q in pairwise(line):
                 mesh.tube(p, q, 0.012, None, wire, 3, caps=False)
     if mesh.parts:
         site.parts.append(mesh.build())
-
-

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import NamedTuple
 
 import cv2
@@ -33,7 +34,7 @@ FAR = 1e9
 
 
 class Shade(NamedTuple):
-    """The shadow map, and the share of skylight on the ground (n, n) with its corner (2,) and texels a metre."""
+    """The shadow map, and the share of skylight on the ground (n, n): its corner (2,), texels a metre."""
 
     shadow: ShadowMap
     contact: np.ndarray
@@ -81,14 +82,19 @@ class ShadeKeeper:
         stage = self.scenery.stage
 
         def near(centre: np.ndarray, radius: np.ndarray) -> np.ndarray:
-            return np.flatnonzero((np.abs(centre @ axes[:2].T - on_map) < REACH + radius[:, None]).all(axis=1))
+            return np.flatnonzero(
+                (np.abs(centre @ axes[:2].T - on_map) < REACH + radius[:, None]).all(axis=1)
+            )
 
         squares = near(stage.chunk_centre, stage.chunk_radius)
         props = near(stage.crowd.centre, stage.crowd.radius)
         stage.clear()
-        first, last = stage.place(stage.crowd, props, np.full(len(props), CASTER_LEVEL), np.zeros(len(props), np.int64))
+        first, last = stage.place(
+            stage.crowd, props, np.full(len(props), CASTER_LEVEL), np.zeros(len(props), np.int64)
+        )
         return Ranges(
-            np.concatenate([first, stage.chunk_first[squares]]), np.concatenate([last, stage.chunk_last[squares]])
+            np.concatenate([first, stage.chunk_first[squares]]),
+            np.concatenate([last, stage.chunk_last[squares]]),
         )
 
     def _contact(self, corner: np.ndarray) -> np.ndarray:
@@ -104,12 +110,12 @@ class ShadeKeeper:
         middle = corner + CONTACT_TEXELS / CONTACT_SCALE / 2
         reach = CONTACT_TEXELS / CONTACT_SCALE / 2 + 5
         crowd = stage.crowd
-        darken_under(contact, corner, crowd, np.flatnonzero(np.abs(crowd.centre[:, :2] - middle).max(axis=1) < reach))
+        darken_under(
+            contact, corner, crowd, np.flatnonzero(np.abs(crowd.centre[:, :2] - middle).max(axis=1) < reach)
+        )
         return contact
 
-    def with_bodies(
-        self, shade: Shade, bodies: Crowd, moving: Ranges, pool: ThreadPoolExecutor
-    ) -> Shade:
+    def with_bodies(self, shade: Shade, bodies: Crowd, moving: Ranges, pool: ThreadPoolExecutor) -> Shade:
         """The shade with that of the moving bodies, whose triangles are placed already."""
         contact = shade.contact.copy()
         darken_under(contact, shade.corner, bodies, np.arange(len(bodies.props)))
@@ -124,7 +130,11 @@ def light_axes(light: Light) -> np.ndarray:
     """Rows (3, 3): right and up as the sun sees them, and the direction of its light."""
     along = -np.array(light.sun)
     right = np.cross(along, [0.0, 0.0, 1.0])
-    right = right / max(float(np.linalg.norm(right)), 1e-6) if abs(along[2]) < 0.9999 else np.array([1.0, 0.0, 0.0])
+    right = (
+        right / max(float(np.linalg.norm(right)), 1e-6)
+        if abs(along[2]) < 0.9999
+        else np.array([1.0, 0.0, 0.0])
+    )
     return np.stack([right, np.cross(right, along), along])
 
 
@@ -134,11 +144,21 @@ def cast(scenery: Scenery, shadow: ShadowMap, ranges: Ranges, pool: ThreadPoolEx
     textures = scenery.textures
     jobs = [
         pool.submit(
-            raster.cast_shadows, scenery.stage.triangles, ranges.first, ranges.last, shadow.axes, shadow.corner,
-            shadow.scale, textures.texels, textures.offsets, shadow.distance, int(a), int(b),
+            raster.cast_shadows,
+            scenery.stage.triangles,
+            ranges.first,
+            ranges.last,
+            shadow.axes,
+            shadow.corner,
+            shadow.scale,
+            textures.texels,
+            textures.offsets,
+            shadow.distance,
+            int(a),
+            int(b),
         )
-        for a, b in zip(edges, edges[1:], strict=False)
-    ]  # fmt: skip
+        for a, b in pairwise(edges)
+    ]
     for job in jobs:
         job.result()
 
@@ -157,7 +177,14 @@ def darken_under(contact: np.ndarray, corner: np.ndarray, crowd: Crowd, index: n
 
 @njit(**JIT)
 def darken(
-    contact: np.ndarray, x: float, y: float, yaw: float, half_length: float, half_width: float, strong: float, soft: float
+    contact: np.ndarray,
+    x: float,
+    y: float,
+    yaw: float,
+    half_length: float,
+    half_width: float,
+    strong: float,
+    soft: float,
 ) -> None:
     """Multiplies a soft rectangle into `contact`; all lengths in texels."""
     cos, sin = np.cos(yaw), np.sin(yaw)

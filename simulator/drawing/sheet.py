@@ -1,6 +1,6 @@
 """A contact sheet of the town: twelve pictures beside their labels, from three maps in six weathers.
 
-    python -m simulator.drawing.sheet OUT.png [--width 480] [--height 320] [--seed 1]
+python -m simulator.drawing.sheet OUT.png [--width 480] [--height 320] [--seed 1]
 """
 
 from __future__ import annotations
@@ -19,13 +19,32 @@ from simulator.roads import RoadNetwork
 from simulator.weather import Weather
 
 COLOURS = {  # of CARLA's CityScapesPalette, 0.9.14 and later; RGB
-    0: (0, 0, 0), 1: (128, 64, 128), 2: (244, 35, 232), 3: (70, 70, 70), 4: (102, 102, 156), 5: (190, 153, 153),
-    6: (153, 153, 153), 7: (250, 170, 30), 8: (220, 220, 0), 9: (107, 142, 35), 10: (152, 251, 152), 11: (70, 130, 180),
-    12: (220, 20, 60), 13: (255, 0, 0), 14: (0, 0, 142), 15: (0, 0, 70), 16: (0, 60, 100), 18: (0, 0, 230),
-    19: (119, 11, 32), 20: (110, 190, 160), 21: (170, 120, 50), 24: (157, 234, 50), 25: (81, 0, 81),
-}  # fmt: skip
-# cloudiness, precipitation, deposits, wind, sun azimuth, sun altitude, fog density, fog distance, falloff, wetness:
-# CARLA's presets of these names
+    0: (0, 0, 0),
+    1: (128, 64, 128),
+    2: (244, 35, 232),
+    3: (70, 70, 70),
+    4: (102, 102, 156),
+    5: (190, 153, 153),
+    6: (153, 153, 153),
+    7: (250, 170, 30),
+    8: (220, 220, 0),
+    9: (107, 142, 35),
+    10: (152, 251, 152),
+    11: (70, 130, 180),
+    12: (220, 20, 60),
+    13: (255, 0, 0),
+    14: (0, 0, 142),
+    15: (0, 0, 70),
+    16: (0, 60, 100),
+    18: (0, 0, 230),
+    19: (119, 11, 32),
+    20: (110, 190, 160),
+    21: (170, 120, 50),
+    24: (157, 234, 50),
+    25: (81, 0, 81),
+}
+# CARLA's presets of these names: cloudiness, precipitation, deposits, wind, sun azimuth, sun altitude,
+# fog density, fog distance, fog falloff, wetness
 PRESETS: dict[str, Weather] = {
     "ClearNoon": Weather(5, 0, 0, 10, -1, 45, 2, 0.75, 0.1, 0),
     "CloudyNoon": Weather(60, 0, 0, 10, -1, 45, 3, 0.75, 0.1, 0),
@@ -65,7 +84,9 @@ def traffic(network: RoadNetwork, seed: int) -> list[Body]:
                     side = rng.uniform(-0.9, 0.9)
                     yaw = pose.yaw + 180.0 * rng.integers(2)
                     turn = np.radians(pose.yaw)
-                    pose = Transform(pose.x - side * np.sin(turn), pose.y + side * np.cos(turn), 0.14, yaw=yaw)
+                    pose = Transform(
+                        pose.x - side * np.sin(turn), pose.y + side * np.cos(turn), 0.14, yaw=yaw
+                    )
                 places.append((pose, names, speed))
     for crossing in network.crossings:
         road = network.roads[crossing.road]
@@ -77,7 +98,9 @@ def traffic(network: RoadNetwork, seed: int) -> list[Body]:
         name = names[rng.integers(len(names))]
         colours = CATALOGUE[name].colours
         lights = 8 if rng.random() < 0.3 else 0
-        bodies.append(Body(number, name, pose, colours[rng.integers(len(colours))], lights, speed, float(rng.random())))
+        bodies.append(
+            Body(number, name, pose, colours[rng.integers(len(colours))], lights, speed, float(rng.random()))
+        )
     return bodies
 
 
@@ -88,7 +111,9 @@ def without_collisions(bodies: list[Body], pose: Transform) -> list[Body]:
 
 def light_states(network: RoadNetwork) -> dict[int, str]:
     """Group 0 green, the others red."""
-    return {n: "green" if s.group == 0 else "red" for n, s in network.signals.items() if s.kind == "traffic_light"}
+    return {
+        n: "green" if s.group == 0 else "red" for n, s in network.signals.items() if s.kind == "traffic_light"
+    }
 
 
 def in_colour(picture: np.ndarray) -> np.ndarray:
@@ -128,7 +153,9 @@ def main() -> None:
     arguments = parser.parse_args()
     sheet = contact_sheet(arguments.width, arguments.height, arguments.seed)
     if not cv2.imwrite(str(arguments.out), sheet):
-        raise SystemExit(f"{arguments.out} cannot be written; give a path that ends in .png in an existing folder.")
+        raise SystemExit(
+            f"{arguments.out} cannot be written; give a path that ends in .png in an existing folder."
+        )
     print(f"{arguments.out}: 12 pictures and their labels")
 
 

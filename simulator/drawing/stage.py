@@ -1,4 +1,4 @@
-"""The town as triangles in memory: what never moves, cut into squares, and room for what is placed per picture."""
+"""The town as triangles in memory: what never moves, in squares, and room for what a picture adds."""
 
 from __future__ import annotations
 
@@ -52,7 +52,9 @@ class Crowd:
         self.last = np.array([m.last for m in self.models], np.int64).reshape(-1, LEVELS)
         local = np.array([m.centre for m in self.models]).reshape(-1, 3)
         self.centre = np.einsum("nij,nj->ni", self.matrix[:, :3, :3], local) + self.matrix[:, :3, 3]
-        self.radius = np.array([m.radius for m in self.models]) * np.linalg.norm(self.matrix[:, :3, 0], axis=1)
+        self.radius = np.array([m.radius for m in self.models]) * np.linalg.norm(
+            self.matrix[:, :3, 0], axis=1
+        )
 
     def distance(self, position: np.ndarray) -> np.ndarray:
         """Metres (n,) from a point to the middle of each thing."""
@@ -87,7 +89,9 @@ class Stage:
         """Takes away what was placed."""
         self.used = 0
 
-    def place(self, crowd: Crowd, index: np.ndarray, level: np.ndarray, lit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def place(
+        self, crowd: Crowd, index: np.ndarray, level: np.ndarray, lit: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Places some of a crowd at levels of detail (n,) with light bits (n,).
 
         Returns (first, last) (n,), where their triangles are.
@@ -96,9 +100,21 @@ class Stage:
         end = self.count + self.used + np.cumsum(last - first)
         start = end - (last - first)
         if len(end) and end[-1] > len(self.triangles.label):
-            self._make_room(Triangles(*(v[: self.count + self.used] for v in self.triangles)), 2 * int(end[-1]) - self.count)
-        place_models(self.library.triangles, first, last, crowd.matrix[index], crowd.tint[index], lit, crowd.object[index],
-                     self.triangles, start)  # fmt: skip
+            self._make_room(
+                Triangles(*(v[: self.count + self.used] for v in self.triangles)),
+                2 * int(end[-1]) - self.count,
+            )
+        place_models(
+            self.library.triangles,
+            first,
+            last,
+            crowd.matrix[index],
+            crowd.tint[index],
+            lit,
+            crowd.object[index],
+            self.triangles,
+            start,
+        )
         self.used = int(end[-1]) - self.count if len(end) else self.used
         return start, end
 
@@ -140,9 +156,16 @@ def visible(centre: np.ndarray, radius: np.ndarray, view: View, reach: float) ->
 
 @njit(**JIT)
 def place_models(
-    source: Triangles, first: np.ndarray, last: np.ndarray, matrices: np.ndarray, tints: np.ndarray, lit: np.ndarray,
-    things: np.ndarray, out: Triangles, starts: np.ndarray,
-) -> None:  # fmt: skip
+    source: Triangles,
+    first: np.ndarray,
+    last: np.ndarray,
+    matrices: np.ndarray,
+    tints: np.ndarray,
+    lit: np.ndarray,
+    things: np.ndarray,
+    out: Triangles,
+    starts: np.ndarray,
+) -> None:
     """Copies triangles first[i] to last[i] of `source`, moved by matrices[i], to `out` from starts[i] on."""
     for i in range(len(first)):
         matrix, tint = matrices[i], tints[i]

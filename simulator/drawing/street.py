@@ -8,8 +8,17 @@ import cv2
 import numpy as np
 
 from simulator.drawing.mesh import (
-    CUTOUT, NO_SHADOW, PAVED, ROAD, ROAD_LINE, SIDEWALK, TERRAIN, UNIT, Look, Mesh,
-)  # fmt: skip
+    CUTOUT,
+    NO_SHADOW,
+    PAVED,
+    ROAD,
+    ROAD_LINE,
+    SIDEWALK,
+    TERRAIN,
+    UNIT,
+    Look,
+    Mesh,
+)
 from simulator.roads import Marking, Road, RoadNetwork
 
 KERB_HEIGHT, KERB_WIDTH, VERGE_HEIGHT = 0.14, 0.16, 0.125  # metres
@@ -59,9 +68,11 @@ def draw_lane(mesh: Mesh, inner: np.ndarray, outer: np.ndarray, along: np.ndarra
     """A driving lane, its texture from border to border."""
     a, b = raised(inner, 0), raised(outer, 0)
     corners = np.stack([a[:-1], a[1:], b[1:], b[:-1]], axis=1)
-    v0, v1 = along[:-1] / 6.0, along[1:] / 6.0
+    v0, v1 = along[:-1] / 4.2, along[1:] / 4.2
     zero, one = np.zeros_like(v0), np.ones_like(v0)
-    uv = np.stack([np.stack([zero, v0], 1), np.stack([zero, v1], 1), np.stack([one, v1], 1), np.stack([one, v0], 1)], 1)
+    uv = np.stack(
+        [np.stack([zero, v0], 1), np.stack([zero, v1], 1), np.stack([one, v1], 1), np.stack([one, v0], 1)], 1
+    )
     if np.cross(corners[0, 1] - corners[0, 0], corners[0, 3] - corners[0, 0])[2] < 0:
         corners, uv = corners[:, ::-1], uv[:, ::-1]
     mesh.quads(corners, LANE, uv)
@@ -96,7 +107,7 @@ def draw_polygon(mesh: Mesh, outline: np.ndarray, z: float, look: Look, scale: f
 
 
 def triangulate(outline: np.ndarray) -> np.ndarray:
-    """Indices (n - 2, 3) of triangles that fill a simple polygon (n, 2), each counter-clockwise by formula."""
+    """Indices (n - 2, 3) of triangles that fill a simple polygon (n, 2), each of positive area."""
     index = list(range(len(outline)))
     x, y = outline.T
     if np.sum(x * np.roll(y, -1) - np.roll(x, -1) * y) < 0:
@@ -117,7 +128,9 @@ def is_ear(a: np.ndarray, b: np.ndarray, c: np.ndarray, others: np.ndarray) -> b
     """Whether the corner a, b, c is convex and holds none of the other points (n, 2)."""
 
     def side(p: np.ndarray, q: np.ndarray, r: np.ndarray) -> np.ndarray:
-        return (q[..., 0] - p[..., 0]) * (r[..., 1] - p[..., 1]) - (q[..., 1] - p[..., 1]) * (r[..., 0] - p[..., 0])
+        return (q[..., 0] - p[..., 0]) * (r[..., 1] - p[..., 1]) - (q[..., 1] - p[..., 1]) * (
+            r[..., 0] - p[..., 0]
+        )
 
     if side(a, b, c) <= 1e-9:
         return False
@@ -275,9 +288,14 @@ def draw_lawns(mesh: Mesh, land: Land) -> None:
                 continue
             for i, line in enumerate(part):
                 edges = np.flatnonzero(np.diff(np.concatenate([[0], line.astype(int), [0]])))
-                quads += [(column + a, row + i, column + b, row + i + 1) for a, b in zip(edges[::2], edges[1::2], strict=True)]
+                quads += [
+                    (column + a, row + i, column + b, row + i + 1)
+                    for a, b in zip(edges[::2], edges[1::2], strict=True)
+                ]
     low = np.array(quads)[:, :2] * size + land.corner
     high = np.array(quads)[:, 2:] * size + land.corner
-    corners = np.stack([low, np.stack([high[:, 0], low[:, 1]], 1), high, np.stack([low[:, 0], high[:, 1]], 1)], axis=1)
+    corners = np.stack(
+        [low, np.stack([high[:, 0], low[:, 1]], 1), high, np.stack([low[:, 0], high[:, 1]], 1)], axis=1
+    )
     heights = np.full((*corners.shape[:2], 1), VERGE_HEIGHT)
     mesh.quads(np.concatenate([corners, heights], axis=2), LAWN, corners / 7.0)

@@ -17,7 +17,9 @@ Generator = np.random.Generator
 Painter = Callable[[Generator], np.ndarray]
 
 
-def noise(rng: Generator, cells: int = 4, octaves: int = 6, fade: float = 0.55, size: int = SIZE) -> np.ndarray:
+def noise(
+    rng: Generator, cells: int = 4, octaves: int = 6, fade: float = 0.55, size: int = SIZE
+) -> np.ndarray:
     """Smooth tiling noise (size, size) float32 with mean near 0.5; `cells` blobs across at the coarsest."""
     total, weight, amplitude = np.zeros((size, size), np.float32), 0.0, 1.0
     for octave in range(octaves):
@@ -33,7 +35,9 @@ def noise(rng: Generator, cells: int = 4, octaves: int = 6, fade: float = 0.55, 
     return total / weight
 
 
-def rgba(picture: np.ndarray, colour: tuple[float, ...] = (1, 1, 1), alpha: np.ndarray | float = 1.0) -> np.ndarray:
+def rgba(
+    picture: np.ndarray, colour: tuple[float, ...] = (1, 1, 1), alpha: np.ndarray | float = 1.0
+) -> np.ndarray:
     """RGBA uint8 of a picture in 0..1, grey (tinted with `colour`) or RGB."""
     picture = np.asarray(picture, np.float32)
     out = np.empty((SIZE, SIZE, 4), np.float32)
@@ -63,8 +67,8 @@ def asphalt(rng: Generator) -> np.ndarray:
     cracks = np.ones((SIZE, SIZE), np.float32)
     for _ in range(5):
         steps = np.cumsum(rng.normal(0, 5, (40, 2)) + rng.normal(0, 3, 2), axis=0) + rng.integers(0, SIZE, 2)
-        cv2.polylines(cracks, [steps.astype(np.int32)], False, 0.72, 2, cv2.LINE_AA)
-    return rgba(grey * cracks, (1, 1, 1.02))
+        cv2.polylines(cracks, [steps.astype(np.int32)], False, 0.80, 2, cv2.LINE_AA)
+    return rgba(grey * cracks, (1, 0.995, 0.98))
 
 
 def lane(rng: Generator) -> np.ndarray:
@@ -76,10 +80,10 @@ def lane(rng: Generator) -> np.ndarray:
     grey = 0.44 + 0.07 * (noise(rng, 4) - 0.5) + 0.08 * (noise(rng, 32, 4) - 0.5) + 0.26 * (grain - 0.5)
     grey += 0.022 * tracks - 0.045 * oil
     cracks = np.ones((SIZE, SIZE), np.float32)
-    for _ in range(3):
-        steps = np.cumsum(rng.normal(0, 4, (40, 2)) + [0, 7], axis=0) + rng.integers(0, SIZE, 2)
-        cv2.polylines(cracks, [steps.astype(np.int32)], False, 0.70, 2, cv2.LINE_AA)
-    return rgba(grey * cracks, (1, 1, 1.02))
+    for _ in range(2):
+        steps = np.cumsum(rng.normal((0, 7), 4, (30, 2)), axis=0) + rng.integers(0, SIZE, 2)
+        cv2.polylines(cracks, [steps.astype(np.int32)], False, 0.88, 1, cv2.LINE_AA)
+    return rgba(grey * cracks, (1, 0.995, 0.98))
 
 
 def paving(rng: Generator) -> np.ndarray:
@@ -111,7 +115,7 @@ def plaster(rng: Generator) -> np.ndarray:
     return rgba(0.91 + 0.10 * (noise(rng) - 0.5) + 0.05 * (noise(rng, 32, 4) - 0.5) + 0.10 * (grain - 0.5))
 
 
-def brick(rng: Generator, colour: tuple[float, ...] = (0.80, 0.47, 0.38)) -> np.ndarray:
+def brick(rng: Generator, colour: tuple[float, ...] = (0.74, 0.47, 0.40)) -> np.ndarray:
     """Brickwork; 16 x 8 pixels a brick, so that one repeat is about 8 m wide at facade scale."""
     joint, tone = tiles(rng, 16, 8)
     shade = 0.74 + 0.24 * (tone - 0.5) + 0.16 * (noise(rng, 8) - 0.5)
@@ -145,7 +149,9 @@ def grass(rng: Generator) -> np.ndarray:
     blades = cv2.GaussianBlur(rng.random((SIZE, SIZE)).astype(np.float32), (0, 0), sigmaX=0.8, sigmaY=2.0)
     tone = 0.46 + 0.16 * (noise(rng, 4) - 0.5) + 0.20 * (noise(rng, 32, 4) - 0.5) + 0.65 * (blades - 0.5)
     dry = np.clip((noise(rng, 4) - 0.45) * 2.2, 0, 1)[..., None]
-    return rgba(tone[..., None] * ((1 - dry) * np.array([0.80, 1.0, 0.46]) + dry * np.array([1.02, 0.98, 0.58])))
+    return rgba(
+        tone[..., None] * ((1 - dry) * np.array([0.80, 1.0, 0.46]) + dry * np.array([1.02, 0.98, 0.58]))
+    )
 
 
 def soil(rng: Generator) -> np.ndarray:
@@ -157,7 +163,7 @@ def soil(rng: Generator) -> np.ndarray:
 def paint(rng: Generator) -> np.ndarray:
     """Road paint, worn off in spots."""
     worn = np.clip((noise(rng, 32, 4) - 0.60) * 8, 0, 1)
-    return rgba(0.95 + 0.10 * (noise(rng) - 0.5) - 0.38 * worn)
+    return rgba(0.95 + 0.10 * (noise(rng) - 0.5) - 0.20 * worn)
 
 
 def bark(rng: Generator) -> np.ndarray:
@@ -176,12 +182,12 @@ def wood(rng: Generator) -> np.ndarray:
 
 def leaves(rng: Generator) -> np.ndarray:
     """A spray of leaves: outline in alpha."""
-    return leaf_cluster(rng, count=420, length=(14, 27), slim=0.48, colour=(0.60, 0.82, 0.34))
+    return leaf_cluster(rng, count=420, length=(14, 27), slim=0.48, colour=(0.56, 0.70, 0.34))
 
 
 def needles(rng: Generator) -> np.ndarray:
     """A conifer's twigs."""
-    return leaf_cluster(rng, count=700, length=(18, 40), slim=0.16, colour=(0.36, 0.58, 0.36))
+    return leaf_cluster(rng, count=700, length=(18, 40), slim=0.16, colour=(0.34, 0.48, 0.34))
 
 
 def leaf_cluster(
@@ -212,7 +218,7 @@ def hedge(rng: Generator) -> np.ndarray:
         for dx in (-SIZE, 0, SIZE):
             for dy in (-SIZE, 0, SIZE):
                 if -20 < x + dx < SIZE + 20 and -20 < y + dy < SIZE + 20:
-                    axes = (int(10), int(5))
+                    axes = (10, 5)
                     cv2.ellipse(cluster, (int(x + dx), int(y + dy)), axes, i * 37 % 180, 0, 360, tint, -1)
     return rgba(cluster * 1.35)
 

@@ -14,13 +14,15 @@ BLACK, CHROME = (0.018, 0.018, 0.02), (0.45, 0.46, 0.48)
 
 def spoked_wheel(mesh: Mesh, x: float, radius: float, thick: float, label: int, spokes: int) -> None:
     """A wheel in the plane y = 0 with a round tyre."""
-    count, sides = mesh.segments(20, 10), mesh.segments(5, 4)
+    count, sides = mesh.segments(20, 8), mesh.segments(5, 3)
     turn, around = np.linspace(0, 2 * np.pi, count + 1)[:, None], np.linspace(0, 2 * np.pi, sides + 1)[None]
     reach = radius - thick + thick * np.cos(around)
-    tyre = np.stack([x + reach * np.cos(turn), -thick * np.sin(around) + 0 * turn, radius + reach * np.sin(turn)], -1)
+    tyre = np.stack(
+        [x + reach * np.cos(turn), -thick * np.sin(around) + 0 * turn, radius + reach * np.sin(turn)], -1
+    )
     mesh.grid(tyre, Look(label, BLACK, flags=TWO_SIDED))
     metal = Look(label, CHROME, gloss=0.4)
-    for angle in np.arange(spokes) * 2 * np.pi / spokes:
+    for angle in np.arange(spokes if mesh.detail > 0.4 else 0) * 2 * np.pi / spokes:
         rim = (x + (radius - thick) * np.cos(angle), 0.0, radius + (radius - thick) * np.sin(angle))
         mesh.tube((x, 0, radius), rim, 0.006 if label == BICYCLE else 0.016, None, metal, 3, caps=False)
     mesh.tube((x, -0.05, radius), (x, 0.05, radius), 0.035, None, metal, 6)
@@ -38,23 +40,52 @@ def bicycle(type_id: str, ridden: bool, detail: float = 1.0) -> Triangles:
     spoked_wheel(mesh, front, radius, 0.026, BICYCLE, 10 if detail > 0.7 else 4)
     crank, seat = (rear + 0.44, 0.0, 0.29), (rear + 0.27, 0.0, 0.92)
     steer, bars = (front - 0.15, 0.0, 0.82), (front - 0.22, 0.0, 1.10 if upright else 1.0)
-    for a, b in ((crank, seat), ((rear, 0, radius), crank), ((rear, 0, radius), (seat[0] + 0.03, 0, 0.78)),
-                 (crank, steer), ((seat[0] + 0.04, 0, 0.45 if upright else 0.80), steer), ((front, 0, radius), steer),
-                 (steer, bars)):  # fmt: skip
+    for a, b in (
+        (crank, seat),
+        ((rear, 0, radius), crank),
+        ((rear, 0, radius), (seat[0] + 0.03, 0, 0.78)),
+        (crank, steer),
+        ((seat[0] + 0.04, 0, 0.45 if upright else 0.80), steer),
+        ((front, 0, radius), steer),
+        (steer, bars),
+    ):
         mesh.tube(a, b, 0.022, None, frame, 6)
     wide = 0.31 if upright else 0.25
-    mesh.path([(bars[0] - 0.12, -wide, bars[2]), (bars[0], -0.1, bars[2]), (bars[0], 0.1, bars[2]),
-               (bars[0] - 0.12, wide, bars[2])], 0.018, dark)  # fmt: skip
+    mesh.path(
+        [
+            (bars[0] - 0.12, -wide, bars[2]),
+            (bars[0], -0.1, bars[2]),
+            (bars[0], 0.1, bars[2]),
+            (bars[0] - 0.12, wide, bars[2]),
+        ],
+        0.018,
+        dark,
+    )
     mesh.ball((seat[0] - 0.02, 0, seat[2] + 0.03), (0.14, 0.075, 0.03), dark, 8, 4)
     mesh.tube((crank[0], -0.03, crank[2]), (crank[0], 0.03, crank[2]), 0.09, None, dark, 10)
     for side in (-1, 1):
         mesh.tube(crank, (crank[0] + 0.12 * side, 0.09 * side, crank[2] + 0.1 * side), 0.014, None, dark, 4)
-    mesh.box((rear - 0.03, -0.03, 0.62), (rear + 0.02, 0.03, 0.68), Look(BICYCLE, (0.5, 0.015, 0.018), glow=2.0, lamp=LIT))
+    mesh.box(
+        (rear - 0.03, -0.03, 0.62),
+        (rear + 0.02, 0.03, 0.68),
+        Look(BICYCLE, (0.5, 0.015, 0.018), glow=2.0, lamp=LIT),
+    )
     if ridden:
         reach = (bars[0] - 0.1, wide, bars[2] + 0.02)
-        cloth = {"vehicle.bh.crossbike": (0.55, 0.16, 0.02), "vehicle.diamondback.century": (0.03, 0.20, 0.42)}
-        rider(mesh, RIDER, (seat[0], 0, 1.0), reach, (crank[0], 0.10, crank[2] + 0.05), (0.7, 0.7, 0.68),
-              cloth.get(type_id, (0.20, 0.05, 0.08)), 0.14 if upright else 0.27)  # fmt: skip
+        cloth = {
+            "vehicle.bh.crossbike": (0.55, 0.16, 0.02),
+            "vehicle.diamondback.century": (0.03, 0.20, 0.42),
+        }
+        rider(
+            mesh,
+            RIDER,
+            (seat[0], 0, 1.0),
+            reach,
+            (crank[0], 0.10, crank[2] + 0.05),
+            (0.7, 0.7, 0.68),
+            cloth.get(type_id, (0.20, 0.05, 0.08)),
+            0.14 if upright else 0.27,
+        )
     return mesh.build()
 
 
@@ -65,8 +96,7 @@ def motorcycle(type_id: str, ridden: bool, detail: float = 1.0) -> Triangles:
     radius = 0.24 if scooter else 0.31
     mesh = Mesh(detail)
     rear, front = -half + radius + 0.06, half - radius - 0.02
-    paint, dark = Look(MOTORCYCLE, flags=PAINT, gloss=0.7), Look(MOTORCYCLE, BLACK)
-    chrome = Look(MOTORCYCLE, CHROME, gloss=0.7)
+    dark, chrome = Look(MOTORCYCLE, BLACK), Look(MOTORCYCLE, CHROME, gloss=0.7)
     for x in (rear, front):
         spoked_wheel(mesh, x, radius, 0.06, MOTORCYCLE, 6)
     bars = (front - 0.32, 0.0, 1.02)
@@ -75,27 +105,68 @@ def motorcycle(type_id: str, ridden: bool, detail: float = 1.0) -> Triangles:
         mesh.tube((bars[0], 0, bars[2]), (bars[0] - 0.13, 0.34 * side, bars[2] + 0.02), 0.018, None, dark, 5)
         mesh.ball((bars[0] - 0.02, 0.30 * side, bars[2] + 0.14), (0.03, 0.06, 0.045), dark, 6, 4)
     if scooter:
-        mesh.ball((rear + 0.12, 0, 0.50), (0.46, 0.20, 0.24), paint, 12, 8)
-        mesh.box((rear + 0.35, -0.16, 0.24), (front - 0.2, 0.16, 0.30), paint, bottom=True)
-        mesh.ball((front - 0.22, 0, 0.62), (0.10, 0.24, 0.36), paint, 10, 8)
-        mesh.ball((front, 0, radius + 0.14), (0.27, 0.10, 0.14), paint, 10, 6)
+        scooter_body(mesh, rear, front, radius)
     else:
-        mesh.ball((0.02, 0, 0.50), (0.30, 0.16, 0.22), Look(MOTORCYCLE, (0.10, 0.10, 0.11), gloss=0.5), 10, 7)
-        mesh.ball((0.16, 0, 0.82), (0.32, 0.15, 0.14), paint, 12, 8)
-        mesh.ball((front - 0.24, 0, 0.80), (0.22, 0.17, 0.22), paint, 10, 7)
-        mesh.ball((front, 0, radius + 0.20), (0.26, 0.07, 0.12), paint, 10, 6)
-        mesh.ball((rear - 0.02, 0, 0.80), (0.24, 0.10, 0.09), paint, 10, 6)
-        mesh.tube((0.0, -0.17, 0.33), (rear - 0.20, -0.19, 0.42), 0.05, 0.06, chrome, 8)
-        mesh.tube((0.05, 0, 0.42), (rear, 0, radius), 0.05, None, dark, 6)
+        motorcycle_body(mesh, rear, front, radius)
     mesh.ball((rear + 0.26, 0, 0.84 if scooter else 0.86), (0.38, 0.14, 0.07), dark, 10, 5)
-    mesh.ball((front - 0.07, 0, 0.86), (0.06, 0.10, 0.09), Look(MOTORCYCLE, (0.65, 0.67, 0.7), gloss=0.8, glow=5.0, lamp=LIT), 8, 6)
+    lamps_and_plate(mesh, rear, front)
+    if ridden:
+        rider(
+            mesh,
+            RIDER,
+            (rear + 0.30, 0, 0.95),
+            (bars[0] - 0.12, 0.33, bars[2] + 0.03),
+            (0.08, 0.19, 0.36),
+            (0.06, 0.06, 0.07) if "harley" in type_id else (0.55, 0.55, 0.52),
+            (0.03, 0.03, 0.035) if "harley" in type_id else (0.30, 0.05, 0.04),
+            0.12 if scooter else 0.22,
+        )
+    return mesh.build()
+
+
+def scooter_body(mesh: Mesh, rear: float, front: float, radius: float) -> None:
+    """A scooter's shell between its axles at x = rear and front."""
+    paint = Look(MOTORCYCLE, flags=PAINT, gloss=0.7)
+    mesh.ball((rear + 0.12, 0, 0.50), (0.46, 0.20, 0.24), paint, 12, 8)
+    mesh.box((rear + 0.35, -0.16, 0.24), (front - 0.2, 0.16, 0.30), paint, bottom=True)
+    mesh.ball((front - 0.22, 0, 0.62), (0.10, 0.24, 0.36), paint, 10, 8)
+    mesh.ball((front, 0, radius + 0.14), (0.27, 0.10, 0.14), paint, 10, 6)
+
+
+def motorcycle_body(mesh: Mesh, rear: float, front: float, radius: float) -> None:
+    """Engine, tank, fairing and exhaust between the axles at x = rear and front."""
+    paint, dark = Look(MOTORCYCLE, flags=PAINT, gloss=0.7), Look(MOTORCYCLE, BLACK)
+    chrome = Look(MOTORCYCLE, CHROME, gloss=0.7)
+    mesh.ball((0.02, 0, 0.50), (0.30, 0.16, 0.22), Look(MOTORCYCLE, (0.10, 0.10, 0.11), gloss=0.5), 10, 7)
+    mesh.ball((0.16, 0, 0.82), (0.32, 0.15, 0.14), paint, 12, 8)
+    mesh.ball((front - 0.24, 0, 0.80), (0.22, 0.17, 0.22), paint, 10, 7)
+    mesh.ball((front, 0, radius + 0.20), (0.26, 0.07, 0.12), paint, 10, 6)
+    mesh.ball((rear - 0.02, 0, 0.80), (0.24, 0.10, 0.09), paint, 10, 6)
+    mesh.tube((0.0, -0.17, 0.33), (rear - 0.20, -0.19, 0.42), 0.05, 0.06, chrome, 8)
+    mesh.tube((0.05, 0, 0.42), (rear, 0, radius), 0.05, None, dark, 6)
+
+
+def lamps_and_plate(mesh: Mesh, rear: float, front: float) -> None:
+    """Head lamp, tail lamp, brake light and number plate."""
+    mesh.ball(
+        (front - 0.07, 0, 0.86),
+        (0.06, 0.10, 0.09),
+        Look(MOTORCYCLE, (0.65, 0.67, 0.7), gloss=0.8, glow=5.0, lamp=LIT),
+        8,
+        6,
+    )
     red = Look(MOTORCYCLE, (0.45, 0.015, 0.018), glow=1.6, lamp=LIT)
     mesh.box((rear - 0.27, -0.07, 0.78), (rear - 0.21, 0.07, 0.85), red)
     mesh.box((rear - 0.28, -0.06, 0.86), (rear - 0.22, 0.06, 0.90), red.but(glow=6.0, lamp=BRAKE))
-    mesh.quads([[(rear - 0.25, 0.11, 0.60), (rear - 0.25, -0.11, 0.60), (rear - 0.25, -0.11, 0.70), (rear - 0.25, 0.11, 0.70)]],
-               Look(MOTORCYCLE, (0.85, 0.85, 0.82), "plate"), np.array([(1, 0.25), (0, 0.25), (0, 0), (1, 0)]))  # fmt: skip
-    if ridden:
-        rider(mesh, RIDER, (rear + 0.30, 0, 0.95), (bars[0] - 0.12, 0.33, bars[2] + 0.03), (0.08, 0.19, 0.36),
-              (0.06, 0.06, 0.07) if "harley" in type_id else (0.55, 0.55, 0.52),
-              (0.03, 0.03, 0.035) if "harley" in type_id else (0.30, 0.05, 0.04), 0.12 if scooter else 0.22)  # fmt: skip
-    return mesh.build()
+    mesh.quads(
+        [
+            [
+                (rear - 0.25, 0.11, 0.60),
+                (rear - 0.25, -0.11, 0.60),
+                (rear - 0.25, -0.11, 0.70),
+                (rear - 0.25, 0.11, 0.70),
+            ]
+        ],
+        Look(MOTORCYCLE, (0.85, 0.85, 0.82), "plate"),
+        np.array([(1, 0.25), (0, 0.25), (0, 0), (1, 0)]),
+    )

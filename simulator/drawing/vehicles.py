@@ -1,4 +1,4 @@
-"""Cars, trucks and buses."""
+"""Cars."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from simulator.catalogue import CATALOGUE
-from simulator.drawing.bodywork import BOXY, CAP, Skin, greenhouse, loft, wheel
-from simulator.drawing.mesh import BUS, CAR, PAINT, TRUCK, TWO_SIDED, UNIT, Look, Mesh, Triangles
+from simulator.drawing.bodywork import CAP, Skin, greenhouse, loft, wheel
+from simulator.drawing.mesh import CAR, PAINT, UNIT, Look, Mesh, Triangles
 
 POSITION, LOW_BEAM, HIGH_BEAM, BRAKE, RIGHT_BLINKER, LEFT_BLINKER, REVERSE = (1 << i for i in range(7))
+
+
 LIT = POSITION | LOW_BEAM | HIGH_BEAM
 
 
@@ -34,11 +36,23 @@ class CarShape:
 
 
 SEDAN = CarShape(0.66, 0.90, 0.95, 0.88, (0.40, 0.04, -0.46, -0.80), (-0.10,))
+
+
 HATCH = CarShape(0.70, 0.93, 0.96, 0.90, (0.46, 0.12, -0.72, -0.97), (-0.14, -0.58), wheel=0.31, taper=0.22)
+
+
 COUPE = CarShape(0.62, 0.86, 0.93, 0.84, (0.32, -0.02, -0.38, -0.86), (-0.22,), wheel=0.34, taper=0.27)
+
+
 SALOON = CarShape(0.68, 0.92, 0.97, 0.90, (0.36, 0.03, -0.42, -0.72), (-0.12,))
+
+
 OFF_ROAD = CarShape(0.92, 1.14, 1.14, 1.12, (0.34, 0.16, -0.88, -0.98), (-0.10, -0.52), 0.39, 0.14, 0.34)
+
+
 VAN = CarShape(0.78, 1.06, 1.10, 1.02, (0.86, 0.62, -0.92, -0.99), (0.28, -0.34), 0.33, 0.15, 0.24)
+
+
 SHAPES: dict[str, CarShape] = {
     "vehicle.audi.a2": HATCH,
     "vehicle.audi.tt": COUPE,
@@ -99,8 +113,14 @@ def car(type_id: str, detail: float = 1.0) -> Triangles:
     shape, finish, mesh = SHAPES[type_id], Finish(CAR), Mesh(detail)
     length, width, height = half_length - 0.05, half_width - 0.06, 2 * half_height
     axles = (length - 0.83 if shape is not VAN else length - 0.72, -length + 0.80)
-    skin = loft(mesh, car_stations(shape, length, width), finish.paint, arches=axles,
-                arch_radius=shape.wheel + 0.07, wheel_height=shape.wheel)  # fmt: skip
+    skin = loft(
+        mesh,
+        car_stations(shape, length, width),
+        finish.paint,
+        arches=axles,
+        arch_radius=shape.wheel + 0.07,
+        wheel_height=shape.wheel,
+    )
     foot = shape.belt - 0.04
     x = np.array(shape.glass) * half_length
     profile = np.stack([x, [foot, height - 0.05, height - 0.075, foot]], axis=1)
@@ -109,7 +129,12 @@ def car(type_id: str, detail: float = 1.0) -> Triangles:
     for axle in axles:
         for y in (-1, 1):
             wheel(mesh, axle, y * (width - 0.125), shape.wheel, 0.22, finish.dark, finish.metal, finish.dark)
-    mesh.box((-length + 0.2, -width + 0.24, shape.sill - 0.02), (length - 0.2, width - 0.24, 0.62), finish.dark, bottom=True)
+    mesh.box(
+        (-length + 0.2, -width + 0.24, shape.sill - 0.02),
+        (length - 0.2, width - 0.24, 0.62),
+        finish.dark,
+        bottom=True,
+    )
     if detail > 0.4:
         lamps(mesh, skin, finish)
     else:
@@ -141,15 +166,26 @@ def car_stations(shape: CarShape, length: float, width: float) -> np.ndarray:
 def lamps(mesh: Mesh, skin: Skin, finish: Finish) -> None:
     """Head and tail lamps, brake lights and blinkers on the corners of a car's skin."""
     last = len(skin.points) - 1
-    front = finish.lamp((0.62, 0.65, 0.68), LIT, 5.0)
-    skin.patch(mesh, (0.62, CAP + 1.6), (2.9, 4.5), front)
-    skin.patch(mesh, (last - CAP - 1.7, last - 0.60), (2.9, 4.6), finish.lamp((0.42, 0.012, 0.016), LIT, 1.6))
-    skin.patch(mesh, (last - CAP - 0.3, last - 0.72), (3.1, 4.3), finish.lamp((0.50, 0.015, 0.018), BRAKE, 6.0), 0.016)
+    front = finish.lamp((0.40, 0.42, 0.44), LIT, 7.0)
+    skin.patch(mesh, (0.80, CAP + 1.5), (3.1, 4.45), front)
+    skin.patch(
+        mesh, (last - CAP - 1.6, last - 0.75), (3.0, 4.55), finish.lamp((0.42, 0.012, 0.016), LIT, 1.6)
+    )
+    skin.patch(
+        mesh,
+        (last - CAP - 0.3, last - 0.82),
+        (3.2, 4.3),
+        finish.lamp((0.50, 0.015, 0.018), BRAKE, 6.0),
+        0.016,
+    )
     for side, bit in ((1, RIGHT_BLINKER), (-1, LEFT_BLINKER)):
         for row in (CAP + 0.7, last - CAP - 0.7):
             (x, y, z) = skin.at(np.array([row]), np.array([2.7 if side < 0 else 11.3]), 0.0)[0, 0]
-            mesh.box((x - 0.05, y - 0.02, z - 0.03), (x + 0.05, y + 0.02, z + 0.03),
-                     finish.lamp((0.55, 0.26, 0.03), bit, 6.0))  # fmt: skip
+            mesh.box(
+                (x - 0.05, y - 0.02, z - 0.03),
+                (x + 0.05, y + 0.02, z + 0.03),
+                finish.lamp((0.55, 0.26, 0.03), bit, 6.0),
+            )
 
 
 def coarse_lamps(mesh: Mesh, half_length: float, width: float, shape: CarShape, finish: Finish) -> None:
@@ -158,11 +194,18 @@ def coarse_lamps(mesh: Mesh, half_length: float, width: float, shape: CarShape, 
         y = side * width * 0.66
         for x, high, half, looks in (
             (half_length + 0.01, shape.nose - 0.10, 0.17, [finish.lamp((0.62, 0.65, 0.68), LIT, 5.0)]),
-            (-half_length - 0.01, shape.deck - 0.22, -0.17, [finish.lamp((0.42, 0.012, 0.016), LIT, 1.6),
-                                                             finish.lamp((0.50, 0.015, 0.018), BRAKE, 6.0)]),
-        ):  # fmt: skip
+            (
+                -half_length - 0.01,
+                shape.deck - 0.22,
+                -0.17,
+                [finish.lamp((0.42, 0.012, 0.016), LIT, 1.6), finish.lamp((0.50, 0.015, 0.018), BRAKE, 6.0)],
+            ),
+        ):
             for k, look in enumerate(looks):
-                corners = np.array(upright(x, half, high - 0.09 + 0.04 * k, high + 0.09)) + [np.sign(x) * 0.01 * k, y, 0]
+                corners = np.array(
+                    upright(x + np.sign(x) * 0.01 * k, half, high - 0.09 + 0.04 * k, high + 0.09)
+                )
+                corners[:, 1] += y
                 mesh.quads([corners], look)
 
 
@@ -195,117 +238,16 @@ def trim(mesh: Mesh, skin: Skin, shape: CarShape, half_length: float, width: flo
         row = skin.row(x + 0.22)
         for column in (3.95, 10.05):
             x1, y1, z1 = skin.at(np.array([row]), np.array([column]))[0, 0]
-            mesh.box((x1 - 0.09, y1 - 0.025, z1 - 0.014), (x1 + 0.09, y1 + 0.025, z1 + 0.014), finish.paint, bottom=True)
+            mesh.box(
+                (x1 - 0.09, y1 - 0.025, z1 - 0.014),
+                (x1 + 0.09, y1 + 0.025, z1 + 0.014),
+                finish.paint,
+                bottom=True,
+            )
     for side in (-1, 1):
-        mesh.ball((cowl - 0.32, side * (width + 0.01), shape.belt + 0.08), (0.07, 0.10, 0.075), finish.paint, 8, 5)
-    skin.patch(mesh, (skin.row(half_length * 0.35), skin.row(-half_length * 0.32)), (0.0, 0.8), finish.dark, 0.006)
-
-
-def box_sides(
-    mesh: Mesh, x: tuple[float, float], half: float, z: tuple[float, float], look: Look, lift: float = 0.012
-) -> None:
-    """The same pane on the left and on the right side of a boxy body."""
-    (x0, x1), (z0, z1), y = x, z, half + lift
-    mesh.quads([[(x1, -y, z0), (x0, -y, z0), (x0, -y, z1), (x1, -y, z1)][::-1]], look.but(flags=look.flags | TWO_SIDED))
-    mesh.quads([[(x0, y, z0), (x1, y, z0), (x1, y, z1), (x0, y, z1)][::-1]], look.but(flags=look.flags | TWO_SIDED))
-
-
-def boxy(mesh: Mesh, x: tuple[float, float], half: float, z: tuple[float, float], look: Look, nose: float = 0.0) -> None:
-    """A rounded box from x[0] to x[1]; nose: metres by which the upper front leans back."""
-    (x0, x1), (z0, z1) = x, z
-    rows = [
-        (x1 - 0.05, half * 0.95, z0 + 0.04, z1 - 0.08 - nose * 0.4),
-        (x1 - 0.16 - nose * 0.3, half * 0.99, z0, z1 - 0.02 - nose * 0.1),
-        (x1 - 0.45 - nose, half, z0, z1),
-        (x0 + 0.4, half, z0, z1),
-        (x0 + 0.05, half * 0.985, z0 + 0.02, z1 - 0.03),
-    ]
-    loft(mesh, np.array(rows), look, BOXY)
-
-
-def axle_pair(mesh: Mesh, axles: tuple[float, ...], half: float, radius: float, finish: Finish) -> None:
-    """Wheels and the dark wells behind them."""
-    for x in axles:
-        for side in (-1, 1):
-            y = side * (half - 0.16)
-            mesh.tube((x, y - side * 0.3, radius + 0.03), (x, side * (half + 0.008), radius + 0.03), radius + 0.10,
-                      radius + 0.10, finish.dark, 16)  # fmt: skip
-            wheel(mesh, x, y + side * 0.04, radius, 0.30, finish.dark.but(colour=(0.03, 0.03, 0.032)), finish.metal,
-                  finish.dark)  # fmt: skip
-
-
-def box_lamps(mesh: Mesh, front: float, rear: float, half: float, finish: Finish, low: float = 0.62) -> None:
-    """Lamps and plates of a boxy vehicle."""
-    for side in (-1, 1):
-        y0, y1 = sorted((side * (half - 0.12), side * (half - 0.46)))
-        b0, b1 = sorted((side * (half - 0.06), side * (half - 0.28)))
-        mesh.box((front - 0.1, y0, low), (front + 0.015, y1, low + 0.2), finish.lamp((0.6, 0.63, 0.66), LIT, 5.0))
-        mesh.box((rear - 0.015, b0, low + 0.1), (rear + 0.1, b1, low + 0.36), finish.lamp((0.42, 0.012, 0.016), LIT, 1.6))
-        mesh.box((rear - 0.02, b0, low + 0.38), (rear + 0.1, b1, low + 0.5), finish.lamp((0.5, 0.015, 0.018), BRAKE, 6.0))
-        bit = RIGHT_BLINKER if side > 0 else LEFT_BLINKER
-        mesh.box((rear - 0.02, b0, low - 0.06), (rear + 0.1, b1, low + 0.07), finish.lamp((0.55, 0.26, 0.03), bit, 6.0))
-    uv = UNIT * [1, 0.25]
-    mesh.quads([upright(front + 0.02, 0.26, low - 0.16, low - 0.05)], finish.plate, uv)
-    mesh.quads([upright(rear - 0.025, -0.26, low - 0.16, low - 0.05)], finish.plate, uv)
-
-
-def truck(type_id: str, detail: float = 1.0) -> Triangles:
-    """A lorry: a cab in its colour, and a pale box behind it."""
-    half_length, half, half_height = CATALOGUE[type_id].extent
-    height, finish, mesh = 2 * half_height, Finish(TRUCK), Mesh(detail)
-    front, rear, cab = half_length, -half_length, 2.1
-    top = min(height - 0.35, 2.9)
-    boxy(mesh, (front - cab, front), half - 0.08, (0.5, top), finish.paint, nose=0.35)
-    pale = Look(TRUCK, (0.74, 0.74, 0.72), gloss=0.12)
-    boxy(mesh, (rear, front - cab - 0.25), half, (0.95, height), pale)
-    mesh.box((rear + 0.1, -half + 0.2, 0.55), (front - 0.4, half - 0.2, 0.96), finish.dark, bottom=True)
-    band = Look(TRUCK, flags=PAINT, gloss=0.2)
-    box_sides(mesh, (rear + 0.3, front - cab - 0.5), half, (1.3, 1.3 + 0.28 * height), band)
-    mesh.quads([upright(front + 0.012 - 0.05, half - 0.32, top * 0.56, top * 0.86)], finish.glass.but(flags=TWO_SIDED))
-    tilt = [(front - 0.02, -half + 0.3, top * 0.55), (front - 0.02, half - 0.3, top * 0.55),
-            (front - 0.24, half - 0.34, top * 0.9), (front - 0.24, -half + 0.34, top * 0.9)]  # fmt: skip
-    mesh.quads([tilt], finish.glass.but(lift=1.002))
-    box_sides(mesh, (front - 1.5, front - 0.55), half - 0.08, (top * 0.55, top * 0.85), finish.glass)
-    mesh.quads([upright(front + 0.008, half - 0.5, 0.75, 1.2)], finish.dark)
-    mesh.quads([upright(rear - 0.01, -0.012, 1.0, height - 0.1)], finish.dark)
-    for side in (-1, 1):
-        y0, y1 = sorted((side * (half - 0.04), side * (half + 0.14)))
-        mesh.box((front - 0.5, y0, top * 0.6), (front - 0.4, y1, top * 0.82), finish.dark, bottom=True)
-    axle_pair(mesh, (front - 1.25, rear + 1.3, rear + 2.4) if half_length > 4 else (front - 1.2, rear + 1.4),
-              half - 0.03, 0.48, finish)  # fmt: skip
-    box_lamps(mesh, front, rear, half, finish)
-    return mesh.build()
-
-
-def bus(type_id: str, detail: float = 1.0) -> Triangles:
-    """A bus with large windows, doors on the right and a destination board."""
-    half_length, half, half_height = CATALOGUE[type_id].extent
-    height, finish, mesh = 2 * half_height, Finish(BUS), Mesh(detail)
-    front, rear = half_length, -half_length
-    boxy(mesh, (rear, front), half, (0.32, height), finish.paint, nose=0.12)
-    mesh.box((rear + 0.2, -half + 0.2, 0.25), (front - 0.2, half - 0.2, 0.6), finish.dark, bottom=True)
-    low, high = height * 0.42, height * 0.82
-    count = max(4, round(half_length * 2 / 1.6))
-    edges = np.linspace(rear + 0.5, front - 1.3, count + 1)
-    for x0, x1 in zip(edges, edges[1:], strict=False):
-        box_sides(mesh, (x0 + 0.05, x1 - 0.05), half, (low, high), finish.glass)
-    box_sides(mesh, (rear + 0.45, front - 1.25), half, (low - 0.05, high + 0.05), finish.dark, 0.006)
-    pale = Look(BUS, (0.78, 0.78, 0.76), gloss=0.5)
-    box_sides(mesh, (rear + 0.3, front - 0.5), half, (0.40, 0.62), pale)
-    for x in (front - 0.9, 0.2):
-        y = half + 0.016
-        mesh.quads([[(x + 0.5, y, 0.42), (x - 0.5, y, 0.42), (x - 0.5, y, high), (x + 0.5, y, high)]],
-                   finish.glass.but(flags=TWO_SIDED))  # fmt: skip
-        mesh.quads([[(x + 0.02, y + 0.01, 0.42), (x - 0.02, y + 0.01, 0.42), (x - 0.02, y + 0.01, high),
-                     (x + 0.02, y + 0.01, high)]], finish.dark.but(flags=TWO_SIDED))  # fmt: skip
-    mesh.quads([upright(front + 0.004, half - 0.15, 1.05, height * 0.80)], finish.glass)
-    mesh.quads([upright(rear - 0.008, -half + 0.3, height * 0.5, height * 0.8)], finish.glass)
-    board = Look(BUS, (1.0, 1.0, 1.0), "destination", glow=1.4)
-    mesh.quads([upright(front + 0.01, half - 0.35, height * 0.815, height * 0.90)], board, UNIT * [1, 0.24] + [0, 0.13])
-    axle_pair(mesh, (front - 1.9 if half_length > 4.5 else front - 1.3, rear + 2.3 if half_length > 4.5 else rear + 1.5),
-              half, 0.47, finish)  # fmt: skip
-    for side in (-1, 1):
-        y0, y1 = sorted((side * (half + 0.02), side * (half + 0.2)))
-        mesh.box((front - 0.15, y0, height * 0.55), (front - 0.05, y1, height * 0.72), finish.dark, bottom=True)
-    box_lamps(mesh, front, rear, half, finish)
-    return mesh.build()
+        mesh.ball(
+            (cowl - 0.32, side * (width + 0.01), shape.belt + 0.08), (0.07, 0.10, 0.075), finish.paint, 8, 5
+        )
+    skin.patch(
+        mesh, (skin.row(half_length * 0.35), skin.row(-half_length * 0.32)), (0.0, 0.8), finish.dark, 0.006
+    )

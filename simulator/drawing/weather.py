@@ -14,11 +14,12 @@ Vector = tuple[float, float, float]
 class Light(NamedTuple):
     """The state of sky and light; colours are linear radiance.
 
-    sun: unit vector towards the sun (or moon). beam: its light on a surface that faces it. zenith, horizon:
-    the sky's colours. ambient: the sky's light on a surface that faces up. glow: halo round the sun.
-    cover: share of the sky under cloud. cloud: colour of clouds. haze: extinction per metre beyond haze_start.
-    wet: 0 dry to 1 soaked. puddles: share of the ground under water. night: 0 to 1. exposure: factor before the
-    tone curve. drift: how far the clouds have moved. rain: strength, 0 to 1. time: seconds.
+    sun: unit vector towards the sun (or moon). beam: its light on a surface that faces it.
+    zenith, horizon: the sky's colours. ambient: the sky's light on a surface that faces up.
+    cloud: colour of clouds; cover: share of the sky under them; drift: how far they have moved.
+    glow: halo round the sun. haze: extinction per metre, from haze_start metres on.
+    wet: 0 dry to 1 soaked. puddles: share of the ground under water. night: 0 to 1.
+    exposure: factor before the tone curve. rain: strength, 0 to 1. time: seconds.
     """
 
     sun: Vector
@@ -61,7 +62,10 @@ def light_of(weather: Weather, time: float) -> Light:
     elevation, azimuth = np.radians(sun_angle), np.radians(weather.sun_azimuth_angle)
     sun = (np.cos(elevation) * np.cos(azimuth), np.cos(elevation) * np.sin(azimuth), np.sin(elevation))
     haze, start = haze_of(weather, rain, dust)
-    ambient = (0.62 * sky["zenith"] + 0.42 * sky["horizon"]) * (1 + 0.45 * overcast * day)
+    ambient = (0.70 * sky["zenith"] + 0.48 * sky["horizon"]) * (1 + 0.45 * overcast * day)
+    ambient = mix(
+        ambient, np.full(3, ambient.mean()) * [1.04, 1.0, 0.98], 0.45
+    )  # streets bounce light of their own
     ambient = ambient + (1 - day) * np.array([0.010, 0.011, 0.014])
     return Light(
         sun=vector(sun),
@@ -74,21 +78,27 @@ def light_of(weather: Weather, time: float) -> Light:
         cover=float(np.clip(cloudiness, 0.0, 1.0)),
         haze=haze,
         haze_start=start,
-        wet=float(np.clip(max(weather.wetness / 100, 0.3 + weather.precipitation_deposits / 75, rain)
-                          if max(weather.wetness, weather.precipitation_deposits, weather.precipitation) > 0 else 0,
-                          0, 1)),
+        wet=float(
+            np.clip(
+                max(weather.wetness / 100, 0.3 + weather.precipitation_deposits / 75, rain)
+                if max(weather.wetness, weather.precipitation_deposits, weather.precipitation) > 0
+                else 0,
+                0,
+                1,
+            )
+        ),
         puddles=float(np.clip(weather.precipitation_deposits / 100, 0.0, 1.0)),
         night=1.0 - day,
-        exposure=float(mix(5.2, mix(0.62, 0.74, max(warm, 0.8 * overcast)), day)),
+        exposure=float(mix(4.3, mix(0.62, 0.74, max(warm, 0.8 * overcast)), day)),
         drift=float(time * (0.0004 + 0.00004 * weather.wind_intensity)),
         rain=rain,
         time=float(time),
-    )  # fmt: skip
+    )
 
 
 def sky_colours(day: float, warm: float, overcast: float, rain: float, dust: float) -> dict[str, np.ndarray]:
     """Zenith, horizon and cloud colours."""
-    zenith = mix(np.array([0.13, 0.30, 0.72]), np.array([0.20, 0.27, 0.50]), warm)
+    zenith = mix(np.array([0.17, 0.36, 0.76]), np.array([0.20, 0.27, 0.50]), warm)
     horizon = mix(np.array([0.64, 0.80, 1.0]), np.array([1.12, 0.66, 0.36]), warm)
     grey = np.array([0.60, 0.645, 0.70]) * (1 - 0.30 * warm) * (1 - 0.35 * rain)
     zenith, horizon = mix(zenith, grey * 0.80, overcast), mix(horizon, grey * 1.05, overcast)
@@ -96,7 +106,11 @@ def sky_colours(day: float, warm: float, overcast: float, rain: float, dust: flo
     cloud = mix(cloud, grey * 1.05, overcast)
     sand = np.array([0.78, 0.52, 0.28])
     zenith, horizon, cloud = (mix(c, sand, 0.9 * dust) for c in (zenith, horizon, cloud))
-    dark = {"zenith": (0.0030, 0.0045, 0.0105), "horizon": (0.016, 0.015, 0.020), "cloud": (0.011, 0.010, 0.012)}
+    dark = {
+        "zenith": (0.0030, 0.0045, 0.0105),
+        "horizon": (0.016, 0.015, 0.020),
+        "cloud": (0.011, 0.010, 0.012),
+    }
     bright = {"zenith": zenith, "horizon": horizon, "cloud": cloud}
     return {name: mix(np.array(dark[name]), colour, day) for name, colour in bright.items()}
 

@@ -9,6 +9,14 @@ from processes import running_town  # noqa: E402
 DELTA = 0.05
 
 
+@pytest.fixture(scope="session", autouse=True)
+def client_cache(tmp_path_factory):
+    """The client keeps navigation meshes under the home folder: not under the user's, while tests run."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def town():
     with running_town() as town:

@@ -1,4 +1,4 @@
-"""Simulators in processes of their own (a client holds the interpreter's lock while it waits for some answers)."""
+"""Simulators in processes of their own: a client holds the interpreter's lock while it waits for answers."""
 
 import contextlib
 import os

@@ -13,7 +13,6 @@ import zlib
 
 import numpy as np
 
-from simulator.drawing.renderer import Renderer
 from simulator.server import SimulatorServer
 
 DISTANCE = 10.0  # metres, everywhere in a depth picture
@@ -46,10 +45,10 @@ def main():
     parser.add_argument("--map", default="Eastfield")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--slow", type=float, default=0.0, help="seconds that a picture takes")
-    parser.add_argument("--real", action="store_true", help="draw real pictures")
     arguments = parser.parse_args()
-    make_renderer = Renderer if arguments.real else lambda network, seed: Checksums(arguments.slow)
-    server = SimulatorServer(arguments.map, arguments.seed, port=0, make_renderer=make_renderer)
+    server = SimulatorServer(
+        arguments.map, arguments.seed, port=0, make_renderer=lambda network, seed: Checksums(arguments.slow)
+    )
     server.start()
     print(server.port, server.streams.port, flush=True)
     stop = threading.Event()

@@ -1,0 +1,106 @@
+"""Hedges, walls and fences between gardens and sidewalks."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from simulator.drawing.mesh import (
+    CUTOUT,
+    FENCE,
+    TWO_SIDED,
+    UNIT,
+    VEGETATION,
+    WALL,
+    Look,
+    Mesh,
+)
+from simulator.drawing.site import (
+    Site,
+)
+from simulator.drawing.street import VERGE_HEIGHT
+from simulator.roads import Road
+
+STONE_WALL = Look(WALL, (0.80, 0.78, 0.74), "stone")
+
+
+RENDERED_WALL = Look(WALL, (0.72, 0.69, 0.62), "plaster")
+
+
+HEDGE = Look(VEGETATION, (0.50, 0.56, 0.42), "hedge")
+
+
+PICKETS = Look(FENCE, (0.80, 0.79, 0.75), "pickets", TWO_SIDED | CUTOUT)
+
+
+WIRE = Look(FENCE, (0.40, 0.42, 0.41), "wire", TWO_SIDED | CUTOUT)
+
+
+IRON_RAILING = Look(FENCE, (0.04, 0.045, 0.05), "railing", TWO_SIDED | CUTOUT)
+
+
+def border(
+    site: Site,
+    road: Road,
+    side: str,
+    start: float,
+    end: float,
+    look: Look,
+    high: float,
+    gate: float,
+    gate_width: float = 1.6,
+) -> None:
+    """A hedge, wall or fence along the back of the sidewalk, with a gap about s = gate."""
+    sign, mesh = (1.0 if side == "right" else -1.0), Mesh()
+    solid = look.label in (WALL, VEGETATION)
+    half = 0.0 if not solid else (0.35 if look.label == VEGETATION else 0.13)
+    for s0, s1 in ((start + 0.2, gate - gate_width / 2), (gate + gate_width / 2, end - 0.2)):
+        if s1 - s0 < 0.6:
+            continue
+        s = road.stations(3.0, s0, min(s1, road.length))
+        t = road.border(side) + sign * (0.25 + half)
+        if solid:
+            upright_band(mesh, road.points(s, t - half), road.points(s, t + half), high, look)
+        else:
+            line = road.points(s, t)
+            sheet(mesh, line, VERGE_HEIGHT, VERGE_HEIGHT + high, look, 1.0 / high)
+            posts(mesh, line, high, look)
+    if mesh.parts:
+        site.parts.append(mesh.build())
+
+
+def sheet(mesh: Mesh, line: np.ndarray, low: float, high: float, look: Look, scale: float) -> None:
+    """An upright band over a line (n, 2)."""
+    along = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(line, axis=0), axis=1))]) * scale
+    a = np.column_stack([line, np.full(len(line), low)])
+    b = np.column_stack([line, np.full(len(line), high)])
+    tall = (high - low) * scale
+    uv = [
+        np.stack([along[i : len(along) - 1 + i], np.full(len(along) - 1, v)], 1)
+        for i, v in ((0, tall), (1, tall), (1, 0), (0, 0))
+    ]
+    mesh.quads(np.stack([a[:-1], a[1:], b[1:], b[:-1]], axis=1), look, np.stack(uv, axis=1))
+
+
+def posts(mesh: Mesh, line: np.ndarray, high: float, look: Look) -> None:
+    """Posts of a fence."""
+    solid = look.but(texture="white", flags=0)
+    for x, y in line:
+        mesh.box((x - 0.04, y - 0.04, VERGE_HEIGHT), (x + 0.04, y + 0.04, VERGE_HEIGHT + high + 0.08), solid)
+
+
+def upright_band(mesh: Mesh, one: np.ndarray, other: np.ndarray, high: float, look: Look) -> None:
+    """A thick wall or hedge between two lines (n, 2)."""
+    low, top = VERGE_HEIGHT - 0.02, VERGE_HEIGHT + high
+    both = look.but(flags=look.flags | TWO_SIDED)
+    for line in (one, other):
+        sheet(mesh, line, low, top, both, 0.45)
+    raised = [np.column_stack([line, np.full(len(line), top)]) for line in (one, other)]
+    lid = (
+        both
+        if look.label == VEGETATION
+        else both.but(colour=tuple(0.9 * c for c in look.colour), texture="concrete")
+    )
+    mesh.strip(*raised, lid, 0.45)
+    for k in (0, -1):
+        a, b = one[k], other[k]
+        mesh.quads([[(*a, low), (*b, low), (*b, top), (*a, top)]], both, UNIT * [0.3, high * 0.45])

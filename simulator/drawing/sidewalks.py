@@ -1,0 +1,154 @@
+"""What stands on sidewalks and at the kerb: trees, lamps, furniture, parked cars."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from simulator.catalogue import CATALOGUE
+from simulator.drawing.mesh import (
+    turn_matrix,
+)
+from simulator.drawing.people import linear
+from simulator.drawing.site import (
+    BIN_TINTS,
+    SOIL,
+    Site,
+    add_car,
+    pave,
+    zone_at,
+)
+from simulator.drawing.street import KERB_HEIGHT
+from simulator.roads import Road
+
+STREET_TREES = ("lime", "maple", "plane", "birch")
+
+
+def furnish_sidewalk(site: Site, road: Road, side: str, zones: tuple[np.ndarray, list[str]]) -> None:
+    """Trees in pits, lamps, bins, benches ... along one sidewalk, clear of what the network puts there."""
+    rng, sign = site.rng, 1.0 if side == "right" else -1.0
+    kerb, back = road.kerb(side), road.border(side)
+    if abs(back - kerb) < 1.5:
+        return
+    blocked = obstacles(site, road)
+
+    def clear(s: float, room: float) -> bool:
+        return 4.0 < s < road.length - 4.0 and all(abs(s - b) > room for b in blocked)
+
+    lamp_shift = 8.0 if side == "right" else 22.0
+    leafy = rng.random() < 0.75
+    species = (STREET_TREES[rng.integers(len(STREET_TREES))],)
+    pylons = zone_at(zones, *road.points(np.array([road.length / 2]))[0]) == "houses" and side == "right"
+    for s in np.arange(lamp_shift, road.length, 28.0):
+        if clear(s, 2.5):
+            pose = site.pose(road, s, kerb + sign * 0.5)
+            site.put("lamp", pose.x, pose.y, KERB_HEIGHT, pose.yaw - 90 * sign)
+    for s in np.arange(5.0 + rng.uniform(0, 4), road.length, 9.5):
+        if leafy and clear(s, 4.5) and abs((s - lamp_shift + 14) % 28 - 14) > 2.5 and rng.random() < 0.8:
+            pose = site.pose(road, s, kerb + sign * 0.95)
+            pit = turn_matrix(pose.x, pose.y, KERB_HEIGHT, pose.yaw)
+            pave(site, pit, 0.6, 0.6, SOIL)
+            site.tree(pose.x, pose.y, species, 0.92)
+    for s in np.arange(7.0, road.length, 7.3):
+        s = s + rng.uniform(-2, 2)
+        if clear(s, 3.5):
+            furnish_spot(site, road, side, s, zones)
+    if pylons:
+        for s in np.arange(12.0, road.length, 34.0):
+            pose = site.pose(road, s, back - sign * 0.35)
+            site.put("power", pose.x, pose.y, KERB_HEIGHT, pose.yaw)
+
+
+def obstacles(site: Site, road: Road) -> list[float]:
+    """Places s along a road of its crossings and signals."""
+    network = site.network
+    near = [crossing.s for crossing in network.crossings if crossing.road == road.id]
+    near += [signal.s for signal in network.signals.values() if signal.road == road.id]
+    for signal in network.signals.values():
+        for s in (0.0, road.length):
+            pose = site.pose(road, s)
+            if np.hypot(pose.x - signal.transform.x, pose.y - signal.transform.y) < 25:
+                near.append(6.0 if s == 0.0 else road.length - 6.0)
+    return near
+
+
+def furnish_spot(site: Site, road: Road, side: str, s: float, zones: tuple[np.ndarray, list[str]]) -> None:
+    """One piece of street furniture, or none, at s on a sidewalk."""
+    rng, sign = site.rng, 1.0 if side == "right" else -1.0
+    kerb, back = road.kerb(side), road.border(side)
+    pose = site.pose(road, s, back)
+    central = zone_at(zones, pose.x, pose.y) in ("centre", "office")
+    choices = (
+        "",
+        "bench",
+        "litter",
+        "hydrant",
+        "post",
+        "cabinet",
+        "column",
+        "table",
+        "cone",
+        "shelter",
+        "planter",
+        "sign parking",
+        "bin",
+    )
+    weights = np.array(
+        [
+            5,
+            1.5,
+            1.2,
+            0.6,
+            0.5,
+            0.6,
+            0.4 * central,
+            2.0 * central,
+            0.25,
+            0.45,
+            0.8 * central,
+            0.5,
+            0.7 * (not central),
+        ]
+    )
+    name = str(rng.choice(choices, p=weights / weights.sum()))
+    if not name:
+        return
+    by_kerb = name in ("hydrant", "cone", "sign parking", "litter", "column")
+    away = {"column": 0.9, "shelter": 0.9, "table": 0.8, "bench": 0.45, "cabinet": 0.3}.get(name, 0.45)
+    t = kerb + sign * max(away, 0.45) if by_kerb else back - sign * away
+    pose = site.pose(road, s, t)
+    yaw = pose.yaw - 90 * sign
+    if name == "sign parking":
+        yaw = pose.yaw + (180 if sign > 0 else 0)
+    tint = BIN_TINTS[rng.integers(len(BIN_TINTS))] if name == "bin" else (0.35, 0.06, 0.04)
+    for k in range(int(rng.integers(2, 4)) if name in ("table", "cone") else 1):
+        step = site.pose(road, s + 1.9 * k, t)
+        site.put(name, step.x, step.y, KERB_HEIGHT, yaw + rng.normal(0, 2), tint=tint)
+
+
+def park_cars(site: Site, road: Road) -> None:
+    """Cars, and now and then a bicycle or a motorcycle, in the parking lanes."""
+    rng = site.rng
+    blocked = obstacles(site, road)
+    for lane in road.lanes:
+        if lane.kind != "parking":
+            continue
+        s = 8.0 + rng.uniform(0, 3)
+        while s < road.length - 9:
+            if all(abs(s - b) > 8 for b in blocked) and rng.random() < 0.66:
+                pose = road.lane_pose(lane.id, s)
+                nudge = turn_matrix(pose.x, pose.y, 0.0, pose.yaw + rng.normal(0, 0.8))
+                if rng.random() < 0.09:
+                    add_two_wheelers(site, nudge)
+                else:
+                    add_car(site, nudge)
+            s += rng.uniform(5.6, 7.4)
+
+
+def add_two_wheelers(site: Site, matrix: np.ndarray) -> None:
+    """Motorcycles parked across the lane, or bicycles."""
+    kind = ("motorcycle", "bicycle")[site.rng.integers(2)]
+    names = [name for name, entry in CATALOGUE.items() if entry.kind == kind]
+    for x in (-0.8, 0.2):
+        name = names[site.rng.integers(len(names))]
+        tint = linear(CATALOGUE[name].colours[site.rng.integers(5)])
+        site.props.append((f"vehicle {name} parked", matrix @ turn_matrix(x, 0.1, 0, 75), tint))

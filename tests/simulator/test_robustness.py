@@ -1,0 +1,309 @@
+"""Clients that die, stall, lie or talk nonsense: none of them disturbs the others or the server."""
+
+import contextlib
+import os
+import queue
+import random
+import signal
+import socket
+import struct
+import threading
+import time
+from pathlib import Path
+
+import carla
+import msgpack
+import numpy as np
+import pytest
+from processes import HERE, running_town, start
+
+from simulator import server  # noqa: F401  (it registers the calls)
+from simulator.calls import ACCEPTED, CALLS, EMPTY, UNSUPPORTED
+from simulator.streams import IMAGE_ROOM
+
+SIZE = {"image_size_x": 320, "image_size_y": 240}
+
+
+@contextlib.contextmanager
+def connected(port, timeout=5.0):
+    with socket.create_connection(("127.0.0.1", port), timeout) as connection:
+        yield connection
+
+
+def ask(connection, method, *arguments):
+    """Error and result of one call, spoken without the carla package."""
+    connection.sendall(msgpack.packb([0, 7, method, [[False], *arguments]]))
+    unpacker = msgpack.Unpacker()
+    while True:
+        data = connection.recv(1 << 16)
+        assert data, "the server hung up"
+        unpacker.feed(data)
+        for kind, number, error, result in unpacker:
+            assert (kind, number) == (1, 7)
+            return error, result
+
+
+def is_closed(connection):
+    try:
+        return connection.recv(1) == b""
+    except ConnectionResetError:
+        return True
+
+
+def test_an_unknown_method_is_an_error_that_names_it(town):
+    with connected(town.port) as connection:
+        error, result = ask(connection, "levitate", 3)
+        assert "levitate" in error
+        assert result is None
+        assert ask(connection, "version") == (None, [[1, "0.9.16"]])
+
+
+@pytest.mark.parametrize(
+    ("method", "arguments"),
+    [
+        ("version", [1, 2, 3]),
+        ("destroy_actor", ["seven"]),
+        ("destroy_actor", [10**9]),
+        ("spawn_actor", [[1, "vehicle.tesla.model3", []], [[0, 0, float("nan")], [0, 0, 0]]]),
+        ("spawn_actor", [[1, "vehicle.flying.carpet", []], [[0, 0, 0], [0, 0, 0]]]),
+        ("spawn_actor", [[1, "vehicle.tesla.model3", [["color", 5, "red"]]], [[0, 0, 0], [0, 0, 0]]]),
+        ("get_sensor_token", [2**40]),
+        ("set_episode_settings", [[True, False, [True, -1.0]]]),
+        ("apply_batch", [5, False]),
+    ],
+)
+def test_impossible_arguments_are_answered_with_an_error(town, method, arguments):
+    with connected(town.port) as connection:
+        error, result = ask(connection, method, *arguments)
+        assert error is None
+        (index, message), *_ = result
+        assert index == 0
+        assert message[0]
+
+
+def test_a_malformed_command_fails_alone(town):
+    with connected(town.port) as connection:
+        commands = [[[6, [1]]], [[99, [1]]], 3, [[10, [10**9, [0, 0, 0]]]]]
+        _, result = ask(connection, "apply_batch", commands, False)
+        assert [answer[0][0] for answer in result] == [0, 0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"\xc1",
+        msgpack.packb([0, 1, "version"]),
+        msgpack.packb({"method": "version"}),
+        msgpack.packb([5, 1, "version", []]),
+        b"\x91" * 5000,
+        b"\xdf\xff\xff\xff\xff",
+        b"\xdd\xff\xff\xff\xff" + b"\x00" * 100,
+    ],
+)
+def test_malformed_bytes_close_their_connection_alone(town, data):
+    with connected(town.port) as other, connected(town.port) as connection:
+        connection.sendall(data)
+        if data[:1] != b"\xdd":  # it might still go on
+            assert is_closed(connection)
+        assert ask(other, "version")[1] == [[1, "0.9.16"]]
+
+
+def test_nonsense_on_the_stream_port_is_ignored(town, world):
+    with connected(town.stream_port) as unknown, connected(town.stream_port) as talkative:
+        unknown.sendall(struct.pack("<I", 4_000_000_000))
+        talkative.sendall(b"\x00" * 64)
+        assert is_closed(talkative)
+        world.tick()
+        unknown.settimeout(0.2)
+        with pytest.raises(TimeoutError):
+            unknown.recv(1)
+
+
+def test_the_next_client_goes_on_where_one_was_killed_in_a_tick():
+    with running_town("--slow", 0.3) as town:
+        manager_port = free_port()
+        victim = start(HERE / "record_forever.py", town.port, manager_port)
+        for _ in range(3):
+            assert victim.stdout.readline() == "ticking\n"
+        time.sleep(0.1)  # a tick takes 0.3 s
+        victim.send_signal(signal.SIGKILL)
+        victim.wait()
+        with connected(town.port) as connection:
+            until(lambda: ask(connection, "is_traffic_manager_running", manager_port) == (None, [[1, False]]))
+        world = town.client().get_world()
+        assert world.get_settings().synchronous_mode
+        world.apply_settings(carla.WorldSettings(synchronous_mode=True, fixed_delta_seconds=0.05))
+        left = world.get_actors()
+        assert [
+            actor.destroy() for pattern in ("vehicle.*", "sensor.*") for actor in left.filter(pattern)
+        ] == [*(True, True)]
+        record(world, 3)
+        world.apply_settings(carla.WorldSettings())
+
+
+def until(condition, seconds=10.0):
+    """Waits for something that has to happen soon."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.02)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def record(world, ticks):
+    """Ticks with a camera and checks that every image has its tick's frame."""
+    blueprint = world.get_blueprint_library().find("sensor.camera.rgb")
+    for name, value in SIZE.items():
+        blueprint.set_attribute(name, str(value))
+    camera, images = world.spawn_actor(blueprint, carla.Transform()), queue.Queue()
+    camera.listen(images.put)
+    for _ in range(ticks):
+        frame = world.tick()
+        assert images.get(timeout=10.0).frame == frame
+    camera.stop()
+    assert camera.destroy()
+
+
+def test_a_subscriber_that_does_not_read_is_cut_off_and_its_queue_is_bounded(town, world, spawn):
+    camera = spawn("sensor.camera.rgb", image_size_x=1600, image_size_y=1200)
+    with connected(town.stream_port) as sleeper:
+        sleeper.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        sleeper.sendall(struct.pack("<I", stream_of(town, camera)))
+        before = memory(town.pid)
+        world.tick()
+        for _ in range(4 * IMAGE_ROOM):
+            world.tick()
+        assert memory(town.pid) - before < 3 * IMAGE_ROOM * 1600 * 1200 * 4
+    record(world, 3)
+
+
+def stream_of(town, camera):
+    with connected(town.port) as connection:
+        _, result = ask(connection, "get_actors_by_id", [camera.id])
+    (stream,) = struct.unpack_from("<I", result[0][1][0][5])
+    return stream
+
+
+def memory(pid):
+    """Resident bytes of a process."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def test_cameras_that_come_and_go_leave_nothing_behind(town, world):
+    record(world, 1)
+    before = resources(town.pid)
+    for _ in range(15):
+        record(world, 1)
+    until(lambda: np.all(np.subtract(resources(town.pid), before) <= 0))
+
+
+def test_two_clients_share_a_world(town, world):
+    other = town.client().get_world()
+    other_frames = []
+    other.on_tick(lambda snapshot: other_frames.append(snapshot.frame))
+    vehicle = other.spawn_actor(
+        other.get_blueprint_library().find("vehicle.audi.tt"), other.get_map().get_spawn_points()[0]
+    )
+    frames = [world.tick() for _ in range(5)]
+    assert world.get_actor(vehicle.id).type_id == "vehicle.audi.tt"
+    until(lambda: frames[-1] in other_frames)
+    assert frames == other_frames[-5:]
+
+
+# -- fuzzing ----------------------------------------------------------------------------------------------
+
+HARMLESS = sorted({*CALLS, *ACCEPTED, *EMPTY, *UNSUPPORTED, "levitate"} - {"tick_cue", "load_new_episode"})
+
+
+def nonsense(rng, depth=0):
+    """A value that may be anything; numbers are too large to be the id of an actor."""
+    kind = rng.randrange(9 if depth < 3 else 6)
+    if kind == 0:
+        return rng.choice([None, True, False])
+    if kind == 1:
+        return rng.choice([10**6, 2**31, 2**63, -(2**40), -1]) + rng.randrange(1000)
+    if kind == 2:
+        return rng.choice([0.0, 1e300, float("nan"), float("inf"), -1.5])
+    if kind == 3:
+        return rng.choice(["", "x" * 500, "Nav", "vehicle.tesla.model3", "\u20ac"])
+    if kind in (4, 5):
+        return rng.randbytes(rng.randrange(40))
+    return [nonsense(rng, depth + 1) for _ in range(rng.randrange(6))]
+
+
+def bad_message(rng):
+    """Bytes for the RPC port: calls with nonsense, mutilated calls, or no calls at all."""
+    method = rng.choice(HARMLESS)
+    arguments = [[False], *(nonsense(rng) for _ in range(rng.randrange(4)))]
+    if method == "apply_batch":
+        arguments[2:] = [False]  # a batch may also tick, as others may
+    data = bytearray(msgpack.packb([0, rng.randrange(2**32), method, arguments]))
+    kind = rng.randrange(4)
+    if kind == 1:
+        del data[rng.randrange(len(data)) :]
+    if kind == 2:
+        data = bytearray(rng.randbytes(rng.randrange(1, 400)))
+    return bytes(data)
+
+
+def attack(town, seed, stop):
+    """Opens and fills connections to both ports until told to stop."""
+    rng = random.Random(seed)
+    while not stop.is_set():
+        port = rng.choice([town.port, town.port, town.stream_port])
+        with contextlib.suppress(OSError), connected(port, timeout=0.05) as connection:
+            for _ in range(rng.randrange(1, 20)):
+                if port == town.port:
+                    connection.sendall(bad_message(rng))
+                else:
+                    stream = struct.pack("<I", rng.choice([1, 2**31]))
+                    connection.sendall(rng.choice([stream, stream + b"\0", rng.randbytes(3)]))
+                if rng.random() < 0.5:
+                    connection.recv(1 << 16)
+
+
+def resources(pid):
+    """(open files, threads) of a process."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    threads = next(line for line in status.splitlines() if line.startswith("Threads:"))
+    return len(list(Path(f"/proc/{pid}/fd").iterdir())), int(threads.split()[1])
+
+
+def fuzz(seconds):
+    """A recording client works on while others talk nonsense; afterwards nothing of them is left."""
+    with running_town() as town:
+        world = town.client().get_world()
+        world.apply_settings(carla.WorldSettings(synchronous_mode=True, fixed_delta_seconds=0.05))
+        record(world, 3)
+        before, size = resources(town.pid), memory(town.pid)
+        stop = threading.Event()
+        attackers = [threading.Thread(target=attack, args=(town, seed, stop)) for seed in range(3)]
+        for attacker in attackers:
+            attacker.start()
+        deadline = time.monotonic() + seconds
+        try:
+            while time.monotonic() < deadline:
+                record(world, 5)
+        finally:
+            stop.set()
+            for attacker in attackers:
+                attacker.join()
+        until(lambda: np.all(np.subtract(resources(town.pid), before) <= 2), seconds=15.0)
+        assert memory(town.pid) - size < 100 << 20
+        record(world, 3)
+        world.apply_settings(carla.WorldSettings())
+
+
+def test_nonsense_on_both_ports_disturbs_nobody():
+    fuzz(seconds=5.0)
+
+
+@pytest.mark.slow
+def test_five_minutes_of_nonsense_disturb_nobody():
+    fuzz(seconds=300.0)
