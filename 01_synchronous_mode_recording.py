@@ -116,7 +116,7 @@ def record_town(settings: Any, found: Simulator, town: str, writer: Writer, wind
     for runs in plan.values():
         for name in runs:
             writer.frames.mend(name)
-            bar.update(min(settings.pictures, writer.frames.count(name)))
+            bar.initial = bar.n = bar.n + min(settings.pictures, writer.frames.count(name))
     plan = {w: runs for w, runs in plan.items() if any(writer.frames.count(r) < settings.pictures for r in runs)}
     if not plan:
         tqdm.write(f"{town}: recorded already; more with a higher --pictures or another --seed.")

@@ -143,6 +143,7 @@ def constant_server(rgb: Bytes, ids: Bytes) -> Iterator[int]:
     ours, theirs = context.Pipe()
     process = context.Process(target=serve, args=(rgb, ids, theirs), daemon=True)
     process.start()
+    theirs.close()  # so that waiting for the port ends when the process does
     yield ours.recv()
     process.terminate()
     process.join()
@@ -157,7 +158,9 @@ def serve(rgb: Bytes, ids: Bytes, pipe: Any) -> None:
         "rgb": np.dstack([rgb[..., ::-1], opaque]),
         "semantic_segmentation": np.dstack([ids * 0, ids * 0, ids, opaque]),
     }
-    renderer = SimpleNamespace(render=lambda cameras, *_: [images[camera.kind] for camera in cameras])
+    renderer = SimpleNamespace(
+        render=lambda cameras, *_: [images.get(camera.kind, images["rgb"]) for camera in cameras]
+    )
     server = SimulatorServer("Eastfield", 1, port=0, make_renderer=lambda network, seed: renderer)
     server.start()
     pipe.send(server.port)

@@ -127,7 +127,10 @@ def _spawn(world: Any, vehicle: Any, kind: str, pose: Pose, size: tuple[int, int
     import carla
 
     x, y, z, pitch, yaw, roll = pose
-    blueprint = world.get_blueprint_library().find(f"sensor.camera.{kind}")
+    try:
+        blueprint = world.get_blueprint_library().find(f"sensor.camera.{kind}")
+    except IndexError:
+        raise UserError(f"the server has no {kind} camera; leave that picture out or use CARLA 0.9.16") from None
     values = {"image_size_x": size[0], "image_size_y": size[1], "fov": field_of_view, "role_name": ROLE}
     for name, value in values.items():
         if blueprint.has_attribute(name):

@@ -51,8 +51,12 @@ class FrameLog:
         """Put right what a recorder that was killed in this run left between two steps.
 
         Whole pictures that have no row get one, with name and run; labels whose picture was never written go.
+        Raises `UserError` where the folder cannot be written.
         """
-        folder = self.path.parent
+        with _told(self.path):
+            self._mend(run, self.path.parent)
+
+    def _mend(self, run: str, folder: Path) -> None:
         for name in sorted(_pictures(folder) - self._names):
             if _number(name, run) is not None and (folder / "seg_raw" / f"seg_raw_{name}.png").exists():
                 self.append({"name": name, "run": run})
@@ -93,20 +97,25 @@ def open_frames(folder: Path) -> Iterator[FrameLog]:
     written, lacks the columns name and run, or another recorder is at work in the folder.
     """
     path = folder / "frames.csv"
-    try:
+    with _told(path):
         folder.mkdir(parents=True, exist_ok=True)
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be written ({error.strerror}); free it or name another --output") from None
     try:
-        _hold(file, path)
-        _remove_unfinished(folder)
-        columns, rows = _read(file, path)
+        with _told(path):
+            _hold(file, path)
+            _remove_unfinished(folder)
+            columns, rows = _read(file, path)
         yield FrameLog(file, path, columns, rows)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be written ({error.strerror}); free it or name another --output") from None
     finally:
         os.close(file)
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written ({error.strerror}); free it or name another --output") from None
 
 
 def _hold(file: int, path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from tqdm import tqdm
 
 from segmentation.labels import Bytes, LabelTable
 
@@ -46,7 +47,14 @@ class Window:
         """
         if self._pygame is None:
             return True
-        pygame = self._pygame
+        try:
+            return self._show(self._pygame, rgb, ids, run, tally)
+        except self._pygame.error as error:
+            tqdm.write(f"The window is gone ({error}); recording goes on without it.")
+            self._pygame = None
+            return True
+
+    def _show(self, pygame: Any, rgb: Bytes, ids: Bytes, run: str, tally: Tally) -> bool:
         now = time.monotonic()
         self._rate = SMOOTHING * self._rate + (1 - SMOOTHING) / max(now - self._before, 1e-6)
         self._before = now
@@ -57,7 +65,7 @@ class Window:
             pygame.display.set_caption("Recording")
             self._font = pygame.font.Font(None, TEXT_HEIGHT + 4)
         self._screen.blit(pygame.image.frombuffer(picture.tobytes(), (width, height), "RGB"), (0, 0))
-        self._write((run, f"{self._rate:.1f} frames/s   {tally}   Esc stops"))
+        self._write(pygame, (run, f"{self._rate:.1f} frames/s   {tally}   Esc stops"))
         pygame.display.flip()
         return not any(
             event.type == pygame.QUIT or (event.type == pygame.KEYDOWN and event.key in (pygame.K_ESCAPE, pygame.K_q))
@@ -73,9 +81,9 @@ class Window:
         colours = self._table.colourise_ids(cv2.resize(ids, size, interpolation=cv2.INTER_NEAREST))
         return np.asarray(cv2.addWeighted(picture, 1 - LABEL_SHARE, colours, LABEL_SHARE, 0), np.uint8)
 
-    def _write(self, lines: tuple[str, ...]) -> None:
+    def _write(self, pygame: Any, lines: tuple[str, ...]) -> None:
         # Light letters on a dark strip: readable over sky and asphalt alike.
-        strip = self._pygame.Surface((self._screen.get_width(), len(lines) * TEXT_HEIGHT + 2 * MARGIN))
+        strip = pygame.Surface((self._screen.get_width(), len(lines) * TEXT_HEIGHT + 2 * MARGIN))
         strip.set_alpha(170)
         self._screen.blit(strip, (0, 0))
         for number, line in enumerate(lines):
@@ -104,6 +112,6 @@ def _pygame() -> Any | None:
         pygame.display.init()
         pygame.font.init()
     except pygame.error as error:
-        print(f"No window ({error}); recording goes on without it.")
+        tqdm.write(f"No window ({error}); recording goes on without it.")
         return None
     return pygame
