@@ -93,10 +93,11 @@ class FrameLog:
 def open_frames(folder: Path) -> Iterator[FrameLog]:
     """The folder's frames.csv, made when missing; held for this process alone.
 
-    A row that a power cut left torn is cut off. Raises `UserError` when the folder or the file cannot be
+    A row that a power cut left torn is cut off; a file that is new and gets no row is removed again. Raises `UserError` when the folder or the file cannot be
     written, lacks the columns name and run, or another recorder is at work in the folder.
     """
     path = folder / "frames.csv"
+    new_folder, new_file = not folder.exists(), not path.exists()
     with _told(path):
         folder.mkdir(parents=True, exist_ok=True)
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
@@ -105,7 +106,15 @@ def open_frames(folder: Path) -> Iterator[FrameLog]:
             _hold(file, path)
             _remove_unfinished(folder)
             columns, rows = _read(file, path)
-        yield FrameLog(file, path, columns, rows)
+        frames = FrameLog(file, path, columns, rows)
+        try:
+            yield frames
+        finally:
+            if new_file and not frames.total:
+                with contextlib.suppress(OSError):
+                    path.unlink()
+                    if new_folder:
+                        folder.rmdir()
     finally:
         os.close(file)
 

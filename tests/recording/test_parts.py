@@ -174,8 +174,15 @@ def test_a_row_that_finds_no_room_leaves_the_file_as_it_was(tmp_path, monkeypatc
 
 def test_a_new_table_has_the_columns_promised(tmp_path):
     with open_frames(tmp_path):
-        pass
-    assert (tmp_path / "frames.csv").read_text() == ",".join(COLUMNS) + "\n"
+        assert (tmp_path / "frames.csv").read_text() == ",".join(COLUMNS) + "\n"
+
+
+def test_a_recording_without_a_picture_leaves_no_trace(tmp_path):
+    (tmp_path / "here").mkdir()
+    for folder in (tmp_path / "here", tmp_path / "new"):
+        with open_frames(folder):
+            pass
+    assert [path.name for path in tmp_path.rglob("*")] == ["here"]
 
 
 def test_a_table_without_runs_is_refused(tmp_path):
