@@ -93,8 +93,9 @@ class FrameLog:
 def open_frames(folder: Path) -> Iterator[FrameLog]:
     """The folder's frames.csv, made when missing; held for this process alone.
 
-    A row that a power cut left torn is cut off; a file that is new and gets no row is removed again. Raises `UserError` when the folder or the file cannot be
-    written, lacks the columns name and run, or another recorder is at work in the folder.
+    A row that a power cut left torn is cut off; a file that is new and gets no row is removed again. Raises
+    `UserError` when the folder or the file cannot be written, lacks the columns name and run, or another
+    recorder is at work in the folder.
     """
     path = folder / "frames.csv"
     new_folder, new_file = not folder.exists(), not path.exists()
