@@ -83,7 +83,7 @@ def test_help_lists_every_constant_with_its_comment(script):
 
 def test_recorder_without_a_server_says_what_to_do():
     pytest.importorskip("carla")
-    status, output = run_script("01_synchronous_mode_recording.py", "--port", 1, "--timeout", 1)
+    status, output = run_script("01_synchronous_mode_recording.py", "--host", "127.0.0.2", "--port", 1)
     assert status == 1 and "no CARLA server answers" in output and "Traceback" not in output
 
 
