@@ -4,6 +4,7 @@ Its Traffic Manager calls the server in threads of its own. When such a call mee
 hangs, the C++ runtime aborts the process: no exception, no tidying up. The parent lives to tell.
 """
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -31,7 +32,8 @@ def go_on_in_a_child() -> None:
         return
 
     def pass_on(number: int, _: FrameType | None) -> None:
-        os.kill(child, number)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(child, number)
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, pass_on)
