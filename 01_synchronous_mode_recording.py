@@ -71,6 +71,7 @@ RARE_SHARE = 0.0  # 0 to 1: of the pictures shall show each of them; others are 
 RARE_PIXELS = 0.001  # 0 to 1: of a picture's pixels, from which on it shows a label
 
 # -------------------------------------------------------------------------------------- this machine
+SMALL_FILES = False  # compress pictures by a sixth more, several times as slowly
 WRITERS = 2  # threads that compress and write; as many as cores
 WINDOW = True  # show what is recorded where there is a display; Escape stops
 
@@ -87,7 +88,9 @@ def main(settings: Any) -> None:
         stack.callback(lambda: print(f"{settings.output}: {frames.total} pictures"))
         stack.enter_context(found.told_simply())
         towns = full_names(found, settings.towns) or [""]
-        writer = stack.enter_context(open_writer(settings.output, frames, table, settings.writers))
+        writer = stack.enter_context(
+            open_writer(settings.output, frames, table, settings.writers, settings.small_files)
+        )
         window = stack.enter_context(open_window(settings.window, table))
         total = len(towns) * len(settings.weathers) * len(settings.cameras) * settings.pictures
         bar = stack.enter_context(tqdm(total=total, desc="Recording", unit="picture", dynamic_ncols=True))
