@@ -153,7 +153,7 @@ class Mesh:
         if not self.parts:
             return out
         corners = np.concatenate([part.corners for part in self.parts])
-        plane = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+        plane = cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
         plane /= np.linalg.norm(plane, axis=1, keepdims=True) + 1e-12
         out.vertices[:] = corners.reshape(-1, 9)
         out.attributes[:, 6:15] = np.tile(plane, 3)
@@ -329,18 +329,25 @@ class Mesh:
         uv = np.stack([np.stack([np.zeros_like(width), along], -1), np.stack([width, along], -1)], axis=1) * scale
         corners = np.stack([left[:-1], left[1:], right[1:], right[:-1]], axis=1)
         flat = np.stack([uv[:-1, 0], uv[1:, 0], uv[1:, 1], uv[:-1, 1]], axis=1)
-        up = np.cross(corners[:, 1] - corners[:, 0], corners[:, 3] - corners[:, 0])[:, 2]
+        up = cross(corners[:, 1] - corners[:, 0], corners[:, 3] - corners[:, 0])[:, 2]
         if np.sum(up) < 0 and abs(np.sum(up)) > 1e-9:
             corners, flat = corners[:, ::-1], flat[:, ::-1]
         self.quads(corners, look, flat)
 
 
+def cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Cross products of vectors (..., 3); on the short arrays here several times as fast as numpy's own."""
+    ax, ay, az = a[..., 0], a[..., 1], a[..., 2]
+    bx, by, bz = b[..., 0], b[..., 1], b[..., 2]
+    return np.stack([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx], axis=-1)
+
+
 def perpendicular(axis: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Two unit vectors across a unit axis, so that cross(first, second) = axis."""
     helper = np.array([0.0, 0.0, 1.0]) if abs(axis[2]) < 0.9 else np.array([1.0, 0.0, 0.0])
-    first = np.cross(helper, axis)
+    first = cross(helper, axis)
     first /= np.linalg.norm(first)
-    return first, np.cross(axis, first)
+    return first, cross(axis, first)
 
 
 def sheet_normals(points: np.ndarray) -> np.ndarray:
@@ -349,5 +356,5 @@ def sheet_normals(points: np.ndarray) -> np.ndarray:
     padded = np.concatenate([points[:, -2:-1], points, points[:, 1:2]], axis=1) if closed else points
     along = np.gradient(padded, axis=1)
     along = along[:, 1:-1] if closed else along
-    normals = np.cross(along, np.gradient(points, axis=0))
+    normals = cross(along, np.gradient(points, axis=0))
     return normals / (np.linalg.norm(normals, axis=-1, keepdims=True) + 1e-12)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
+from multiprocessing import get_context
 
 import numpy as np
 
@@ -50,7 +51,8 @@ class Scenery:
 
 def build_scenery(network: RoadNetwork, seed: int) -> Scenery:
     """Builds a town. Equal networks and seeds give equal towns."""
-    painter = ThreadPoolExecutor(1)
+    # A process, not a thread: painting and building are both Python. Spawned, because servers have threads by now.
+    painter = ProcessPoolExecutor(1, get_context("spawn"))
     textures = painter.submit(paint_textures, seed)
     rng = np.random.default_rng([seed, network.seed, 5])
     land = street.survey(network)
@@ -70,7 +72,9 @@ def build_scenery(network: RoadNetwork, seed: int) -> Scenery:
     stage = Stage(concatenate(parts), props)
     is_lamp = np.array([prop.model == "lamp" for prop in props])
     signals = np.flatnonzero([prop.signal >= 0 for prop in props])
-    return Scenery(stage, textures.result(), place_lamps(props, land), site.footprints, is_lamp, signals)
+    painted = textures.result()
+    painter.shutdown(wait=False)
+    return Scenery(stage, painted, place_lamps(props, land), site.footprints, is_lamp, signals)
 
 
 def numbered(parts: list[Triangles]) -> list[Triangles]:
