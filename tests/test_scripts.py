@@ -18,7 +18,7 @@ def test_train_then_segment_pictures_of_several_sizes(make_dataset, tmp_path):
     model, out = tmp_path / "net.keras", tmp_path / "out"
     status, output = run_script(
         "02_fc_densenet.py", "--dataset", make_dataset(count=16), *TINY, "--epochs", 12, "--model", model,
-        "--learning-rate", "0.02", "--no-augment",
+        "--learning-rate", "0.02",
     )  # fmt: skip
     assert status == 0, output
     assert (tmp_path / "net_curves.png").stat().st_size > 10_000

@@ -94,6 +94,7 @@ def wait_for(condition, process, seconds=240):
 def test_training_killed_and_resumed_equals_one_that_ran_through(make_dataset, tmp_path):
     folder = make_dataset(count=12)
     common = ("--dataset", folder, *TINY, "--epochs", 8, "--validation-share", "0.34")
+    common += ("--augment", "--dropout", "0.25")  # all that is random must go on alike
     status, output = run_script("02_fc_densenet.py", *common, "--model", tmp_path / "through" / "net.keras")
     assert status == 0, output
     through = history_of(tmp_path / "through" / "net_last.keras")
