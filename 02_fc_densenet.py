@@ -36,7 +36,7 @@ LAYERS_PER_BLOCK: int | None = None  # None: the variant's own
 DROPOUT: float | None = 0.0  # 0 to below 1, after each convolution; None: the variant's own, for long trainings
 
 # ------------------------------------------------------------------------------------------ training
-EPOCHS = 6  # times that every picture is seen; more is better and takes longer
+EPOCHS = 5  # times that every picture is seen; more is better and takes longer
 BATCH_SIZE = 4  # pictures a step; halve it when memory runs out
 LEARNING_RATE = 1.5e-3  # highest; it warms up, then falls to 0 along a cosine
 WEIGHT_DECAY = 1e-4  # of AdamW

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -161,14 +162,18 @@ def _embedded_town(seed: int) -> Iterator[int]:
     )
     try:
         assert process.stdout is not None
-        line = process.stdout.readline()
-        match = re.search(r":(\d+);", line)
-        if not match:
-            rest = (line + process.stdout.read()).strip().splitlines()
+        said = "it says nothing"
+        for line in process.stdout:
+            if match := re.search(r":(\d+);", line):
+                break
+            said = line.strip() or said
+        else:
             raise UserError(
-                f"the embedded town does not start ({rest[-1] if rest else 'it says nothing'}); install "
-                "requirements.txt again, or start a CARLA server and name it with --host and --port"
+                f"the embedded town does not start ({said}); install requirements.txt again, or start a CARLA server "
+                "and name it with --host and --port"
             )
+        # Nobody reads what it says from now on, but a full pipe would stop it.
+        threading.Thread(target=process.stdout.read, daemon=True).start()
         yield int(match[1])
     finally:
         process.terminate()

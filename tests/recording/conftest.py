@@ -67,7 +67,8 @@ class Town:
 def running_town(*command) -> Iterator[Town]:
     process = start(*command)
     try:
-        yield Town(int(re.search(r":(\d+);", process.stdout.readline())[1]), process)
+        ports = (re.search(r":(\d+);", line) for line in process.stdout)
+        yield Town(int(next(filter(None, ports))[1]), process)
     finally:
         process.kill()
         process.wait(10)
