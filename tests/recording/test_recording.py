@@ -2,6 +2,7 @@
 
 import re
 import signal
+import time
 
 import carla
 import cv2
@@ -132,6 +133,9 @@ def test_the_flow_of_the_stock_recorder_works_beside_it(town):
         vehicle.set_transform(waypoint.transform)
         ticks.append(world.tick(60.0))
         assert vehicle.get_location().distance(waypoint.transform.location) < 1e-3
+    last = time.monotonic() + 30
+    while len(frames) < len(ticks) and time.monotonic() < last:  # images arrive in a thread of the client's
+        time.sleep(0.01)
     sensor.stop()
     sensor.destroy()
     vehicle.destroy()
