@@ -130,7 +130,7 @@ def test_a_server_that_answers_late_loses_nothing(record, tmp_path):
 
 def test_a_server_that_hangs_is_told(record, tmp_path):
     with plain_town() as town:
-        recorder = record(town, tmp_path, *LONG, "--timeout", 2)
+        recorder = record(town, tmp_path, *LONG, "--timeout", 6)
         recorder.wait_for_pictures(20)
         town.process.send_signal(signal.SIGSTOP)
         assert_one_sentence(recorder, "is gone or hangs", "repeat the command")
