@@ -9,11 +9,13 @@ from tqdm import tqdm
 from segmentation.errors import UserError
 from segmentation.recording.cameras import Rig, View
 from segmentation.recording.finding import START_SECONDS, Simulator
+from segmentation.recording.guarding import at_most
 from segmentation.recording.keeping import Keeper
 from segmentation.recording.watching import Tally, Window
 from segmentation.recording.writing import Writer
 
 SETTLING = 3  # ticks after a change of weather, until wet roads and shadows are those of the new one
+HANGING = 3  # time-outs of a tick after which it will never end
 MOST_SKIPPED = 2000  # frames skipped on end, after which a run is given up: the car is stuck
 
 
@@ -90,9 +92,9 @@ class Session:
         self.world.set_weather(weather_named(name))
         for _ in range(SETTLING):
             if self._warm:
-                self.world.tick(self.simulator.timeout)
+                self._tick()
                 continue
-            with self.simulator.patience(START_SECONDS):
+            with self.simulator.patience(START_SECONDS), at_most(HANGING * START_SECONDS):
                 self.rig.read(self.world.tick(START_SECONDS))
             self.rig.lost = 0
             self._warm = True
@@ -101,8 +103,12 @@ class Session:
         """Drive on to the next picture; returns its frame."""
         for _ in range(self.ticks):
             self.driver.advance()
-            frame = self.world.tick(self.simulator.timeout)
+            frame = self._tick()
         return frame
+
+    def _tick(self) -> int:
+        with at_most(HANGING * self.simulator.timeout):
+            return self.world.tick(self.simulator.timeout)
 
     def _row(self, name: str, run: str, frame: int, weather: str, camera: int, view: View) -> dict[str, Any]:
         velocity = self.vehicle.get_velocity()

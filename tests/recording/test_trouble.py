@@ -6,6 +6,7 @@ import random
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 
@@ -14,6 +15,7 @@ import msgpack
 import pytest
 
 from segmentation.labels import TABLES
+from tests.conftest import ROOT
 from tests.recording.conftest import assert_whole, free_port, plain_town, rows_of
 
 LONG = ("--pictures", 100_000, "--keep-metres", 0)
@@ -137,6 +139,25 @@ def test_a_server_that_hangs_is_told(record, tmp_path):
         assert_one_sentence(recorder, "the simulator", "so far is whole", "repeat the command")
         town.process.send_signal(signal.SIGCONT)
     assert_whole(tmp_path)
+
+
+HANGING_TICK = """
+import ctypes
+from segmentation.errors import UserError
+from segmentation.recording.guarding import at_most, go_on_in_a_child
+try:
+    go_on_in_a_child()
+except UserError as error:
+    raise SystemExit(str(error))
+with at_most(1):
+    ctypes.PyDLL(None).pause()  # holds the interpreter's lock
+"""
+
+
+def test_a_tick_that_never_ends_is_told():
+    ended = subprocess.run([sys.executable, "-c", HANGING_TICK], cwd=ROOT, timeout=60, capture_output=True, text=True)
+    assert ended.returncode == 1
+    assert "never ended" in ended.stderr and "repeat the command" in ended.stderr and "Traceback" not in ended.stderr
 
 
 def test_pictures_that_stop_coming_are_told(record, tmp_path):

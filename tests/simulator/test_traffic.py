@@ -2,6 +2,7 @@
 
 import json
 import math
+import subprocess
 
 import carla
 import pytest
@@ -19,11 +20,24 @@ def point(world, index=0):
     return world.get_map().get_spawn_points()[index]
 
 
+def drive_traffic(port, ticks):
+    """What ten cars did. A synchronous tick of the client's Traffic Manager can miss the signal between two of its
+    threads and then waits for ever (TrafficManagerLocal.cpp notifies without the lock): it is given three chances."""
+    for _ in range(3):
+        process = start(HERE / "drive_traffic.py", port, ticks)
+        try:
+            output, _ = process.communicate(timeout=100)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            continue
+        assert process.returncode == 0
+        return json.loads(output.splitlines()[-1])
+    pytest.fail("three times the ticks never ended")
+
+
 def test_the_traffic_manager_drives_ten_cars_through_junctions(town):
-    process = start(HERE / "drive_traffic.py", town.port, 1000)
-    output, _ = process.communicate(timeout=100)
-    assert process.returncode == 0
-    report = json.loads(output.splitlines()[-1])
+    report = drive_traffic(town.port, ticks=1000)
     assert max(car["off"] for car in report) < 2.0, "left the road (a change of lanes is half a lane off)"
     assert min(car["way"] for car in report) > 50.0, "got stuck"
     assert sum(car["junctions"] for car in report) >= 15
