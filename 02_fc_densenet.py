@@ -18,6 +18,7 @@ from segmentation.dataset.split import split_by_run
 from segmentation.errors import UserError
 from segmentation.flags import require_at_least, run
 from segmentation.labels import LabelTable
+from segmentation.recipes import Architecture, Recipe, choose_recipe
 from segmentation.report import draw_curves, print_iou
 
 # ---------------------------------------------------------------------------------------------- data
@@ -26,26 +27,37 @@ VALIDATION: Path | None = None  # folder to validate on; None: hold out runs of 
 VALIDATION_SHARE = 0.15  # of the pictures, in whole recording runs, where VALIDATION is None
 SIZE = (240, 160)  # width and height that pictures are resized to, pixels; smaller is faster and coarser
 AUGMENT = False  # mirror, zoom, shift and recolour training pictures; pays from about 20 epochs on
-CLASS_WEIGHTING = 0.5  # 0: all pixels weigh alike in the loss; 1: all classes do, however rare
 
 # ------------------------------------------------------------------------------------------- network
-VARIANT: Literal["light", "56", "67", "103"] = "light"  # light: 0.7 million parameters; the others are the paper's
-GROUPS: int | None = None  # dense blocks on the way down, each halves the size; None: the variant's own
-GROWTH_RATE: int | None = None  # maps that each layer adds; None: the variant's own
-LAYERS_PER_BLOCK: int | None = None  # None: the variant's own
-DROPOUT: float | None = 0.0  # 0 to below 1, after each convolution; None: the variant's own, for long trainings
+ARCHITECTURE: Architecture = "fc_densenet"  # or unet, segnet, pspnet, deeplabv3plus, enet
+VARIANT = "light"  # for laptops; README.md names the papers' own, such as 103 of fc_densenet
+WIDTH: float | None = None  # maps as a share of the paper's, all but fc_densenet; None: the variant's own
+GROUPS: int | None = None  # fc_densenet: dense blocks on the way down, each halves the size; None: the variant's own
+GROWTH_RATE: int | None = None  # fc_densenet: maps that each layer adds; None: the variant's own
+LAYERS_PER_BLOCK: int | None = None  # fc_densenet; None: the variant's own
+OUTPUT_STRIDE: Literal[8, 16] | None = None  # deeplabv3plus: pixels from one deep map's point to the next; None: 16
+ENCODER_WEIGHTS: str | None = None  # "imagenet", or a file of keras.applications; README.md says for which networks
 
 # ------------------------------------------------------------------------------------------ training
+# Where None is said to be the recipe's: light networks have one of ours, the others that of their paper, and both are
+# in segmentation/recipes.py.
 EPOCHS = 5  # times that every picture is seen; more is better and takes longer
 BATCH_SIZE = 4  # pictures a step; halve it when memory runs out
-LEARNING_RATE = 1.5e-3  # highest; it warms up, then falls to 0 along a cosine
-WEIGHT_DECAY = 1e-4  # of AdamW
+OPTIMIZER: Literal["adamw", "adam", "rmsprop", "sgd"] | None = None  # None: the recipe's; light: adamw
+LEARNING_RATE: float | None = None  # highest; None: the recipe's; light: 1.5e-3
+SCHEDULE: Literal["cosine", "polynomial", "step"] | None = None  # how the rate falls; None: the recipe's; light: cosine
+WEIGHT_DECAY: float | None = None  # None: the recipe's; light: 1e-4
+CROP: tuple[int, int] | None = None  # width and height of random windows to train on; None: the recipe's; light: SIZE
+DROPOUT: float | None = None  # fc_densenet: 0 to below 1; None: the recipe's; light: 0, for short trainings
+CLASS_WEIGHTING: float | None = None  # 0: pixels weigh alike in the loss; 1: classes do; None: the recipe's; light: 0.5
 PRECISION: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"  # mixed_*: for GPUs and newest CPUs
 SEED = 1  # decides weights, split, order and augmentation
 THREADS = 2  # that read and prepare pictures
 
 # -------------------------------------------------------------------------------------------- output
-MODEL = Path("models/fc_densenet.keras")  # best model; beside it NAME_last.keras, to resume from, and NAME_curves.png
+MODEL: Path | None = (
+    None  # best model, with NAME_last.keras to resume from, and curves; None: models/ARCHITECTURE.keras
+)
 RESUME = False  # go on from NAME_last.keras as if nothing had happened; give the same flags as before
 CHECK = False  # check the dataset folders, then stop
 
@@ -75,7 +87,7 @@ def check_settings(settings: Any) -> None:
     require_at_least(0, settings, "seed", "learning_rate", "weight_decay", "class_weighting")
     if not 0 < settings.validation_share < 1:
         raise UserError(f"--validation-share is {settings.validation_share}; use a number between 0 and 1")
-    if settings.model.suffix != ".keras":
+    if settings.model and settings.model.suffix != ".keras":
         raise UserError(f"--model is {settings.model}; its name must end in .keras")
 
 
@@ -91,20 +103,24 @@ def train(settings: Any, labels: LabelTable, samples: Any, held_out: Any, class_
 
     keras.utils.set_random_seed(settings.seed)
     keras.config.set_dtype_policy(settings.precision)
+    recipe = recipe_of(settings)
     width, height = settings.size
     common = {
         "height": height,
         "width": width,
         "batch_size": settings.batch_size,
-        "class_weights": training.class_weights(class_pixels, settings.class_weighting),
+        "class_weights": training.class_weights(class_pixels, recipe.class_weighting),
         "threads": settings.threads,
     }
-    batches = Batches(samples, labels, training=True, augmented=settings.augment, seed=settings.seed, **common)
+    batches = Batches(
+        samples, labels, training=True, augmented=settings.augment, crop=recipe.crop, seed=settings.seed, **common
+    )
     validation = Batches(held_out, labels, **common)
-    last = settings.model.with_name(f"{settings.model.stem}_last.keras")
-    curves = settings.model.with_name(f"{settings.model.stem}_curves.png")
+    model = settings.model or Path("models", f"{settings.architecture}.keras")
+    last, curves = (model.with_name(f"{model.stem}_{end}") for end in ("last.keras", "curves.png"))
 
-    trained = start_or_resume(settings, last, batches, [sample.name for sample in held_out])
+    trained = start_or_resume(settings, recipe, model, last, batches, [sample.name for sample in held_out])
+    training.decay_weights(trained.network, recipe)
     print(f"{trained.network.name}: {trained.network.count_params():,} parameters")
     print(f"{len(samples)} pictures to train on, {len(held_out)} to validate, {len(batches)} steps an epoch")
     whole = training.fit(
@@ -112,52 +128,56 @@ def train(settings: Any, labels: LabelTable, samples: Any, held_out: Any, class_
         batches,
         validation,
         epochs=settings.epochs,
-        best=settings.model,
+        best=model,
         last=last,
         after_epoch=lambda history: draw_curves(history, curves),
     )
     if not trained.history:
         print("Stopped before the first epoch was whole; nothing is kept.")
         return
-    best = load_model(settings.model)
+    best = load_model(model)
     confusion = training.evaluate(best.network, validation)
-    print_iou({"IoU": confusion}, labels.classes, f"{settings.model} on {len(held_out)} validation pictures")
-    print(f"Best model: {settings.model}   curves: {curves}" + ("" if whole else "   go on with --resume"))
+    print_iou({"IoU": confusion}, labels.classes, f"{model} on {len(held_out)} validation pictures")
+    print(f"Best model: {model}   curves: {curves}" + ("" if whole else "   go on with --resume"))
 
 
-def start_or_resume(settings: Any, last: Path, batches: Any, held_out: list[str]) -> Any:
+def recipe_of(settings: Any) -> Recipe:
+    """The recipe of the architecture's variant, with what the constants say otherwise."""
+    names = ("optimizer", "learning_rate", "schedule", "weight_decay", "crop", "class_weighting", "dropout")
+    return choose_recipe(settings.architecture, settings.variant, **{name: getattr(settings, name) for name in names})
+
+
+def start_or_resume(settings: Any, recipe: Recipe, model: Path, last: Path, batches: Any, held_out: list[str]) -> Any:
     """A new network with its optimiser, or the one of the run that was interrupted, as it was."""
     from segmentation import training
     from segmentation.model_file import TrainedModel, load_model
-    from segmentation.networks.fc_densenet import fc_densenet
+    from segmentation.networks.catalogue import build_network
 
     free = ("model", "resume", "check", "threads")  # may change in the middle of a training
-    recipe = {name: str(value) for name, value in vars(settings).items() if name not in free}
-    recipe["held_out"] = held_out
+    notes = {name: str(value) for name, value in vars(settings).items() if name not in free}
+    notes["held_out"] = held_out
     if settings.resume:
         trained = load_model(last, with_optimizer=True)
-        changed = [name for name in recipe if trained.recipe.get(name) != recipe[name]]
+        changed = [name for name in notes if trained.recipe.get(name) != notes[name]]
         if changed or trained.labels != batches.labels:
             what = ", ".join(changed) or "labels.csv"
             raise UserError(f"{last}: was trained with another {what}; give the same, or train without --resume")
         return trained
-    network = fc_densenet(
+    network = build_network(
+        settings.architecture,
         len(batches.labels.classes),
-        variant=settings.variant,
+        settings.variant,
+        width=settings.width,
         groups=settings.groups,
         growth_rate=settings.growth_rate,
         layers_per_block=settings.layers_per_block,
-        dropout=settings.dropout,
+        dropout=recipe.dropout,
+        output_stride=settings.output_stride,
+        encoder_weights=settings.encoder_weights,
     )
-    training.compile_network(
-        network,
-        learning_rate=settings.learning_rate,
-        weight_decay=settings.weight_decay,
-        steps=settings.epochs * len(batches),
-    )
-    trained = TrainedModel(network, batches.labels, batches.height, batches.width, recipe)
-    training.require_writable(settings.model.parent)
-    return trained
+    training.compile_network(network, recipe, steps_per_epoch=len(batches), epochs=settings.epochs)
+    training.require_writable(model.parent)
+    return TrainedModel(network, batches.labels, batches.height, batches.width, notes)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from segmentation.errors import UserError
 from segmentation.flags import run
 from segmentation.report import print_iou
 
-MODEL = Path("models/fc_densenet.keras")  # what 02_fc_densenet.py saved
+MODEL: Path | None = None  # what 02_fc_densenet.py saved; None: the newest in models/
 PICTURES = Path("dataset_test")  # pictures, alone or with labels as in dataset/
 OUTPUT = Path("dataset_out")  # made when missing; files of the same name are replaced
 FILTER = 5  # pixels; width of the window of the median filter, 1: none
@@ -32,13 +32,14 @@ def main(settings: Any) -> None:
     # TensorFlow takes seconds to load: not before flags and pictures are known to be right.
     load_keras()
     from segmentation.inference import segment_folder
-    from segmentation.model_file import load_model
+    from segmentation.model_file import load_model, newest_model
 
-    trained = load_model(settings.model)
+    model = settings.model or newest_model(Path("models"))
+    trained = load_model(model)
     confusions, problems = segment_folder(trained, dataset, settings.output, settings.filter)
     if confusions:
-        print_iou(confusions, trained.labels.classes, f"{settings.model} on {settings.pictures}")
-    print(f"Results: {settings.output}   panels to look at: {settings.output / 'panel'}")
+        print_iou(confusions, trained.labels.classes, f"{model} on {settings.pictures}")
+    print(f"Model: {model}   results: {settings.output}   panels to look at: {settings.output / 'panel'}")
     if problems:
         raise UserError("\n".join(["not all files could be used:", *problems]))
 

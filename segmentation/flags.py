@@ -55,10 +55,10 @@ def parse(script: ModuleType, arguments: list[str] | None = None) -> Any:
 
 
 def require_at_least(least: float, settings: Any, *names: str) -> None:
-    """Raise a `UserError` for every setting in `names`, or part of one, that is less than `least`."""
+    """Raise a `UserError` for a setting in `names`, or a part of one, that is less than `least`; `None` may be."""
     for name in names:
         value = getattr(settings, name)
-        if min(value if isinstance(value, tuple) else (value,)) < least:
+        if value is not None and min(value if isinstance(value, tuple) else (value,)) < least:
             raise UserError(f"--{name.replace('_', '-')} is {value}; use {least} or more")
 
 

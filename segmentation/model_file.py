@@ -12,7 +12,7 @@ import keras
 from segmentation.backend import worth_compiling
 from segmentation.errors import UserError
 from segmentation.labels import LabelTable, parse_labels
-from segmentation.networks import fc_densenet  # noqa: F401  registers the layers that a file may name
+from segmentation.networks import catalogue  # noqa: F401  registers the layers that a file may name
 
 NOTES = "segmentation.json"  # our part of the archive that Keras writes
 
@@ -78,3 +78,11 @@ def load_model(path: Path, with_optimizer: bool = False) -> TrainedModel:
         raise UserError(f"{path}: cannot be read as a model ({reason}); train it again") from None
     labels = parse_labels(notes["labels"], f"labels in {path}")
     return TrainedModel(network, labels, notes["height"], notes["width"], notes["recipe"], notes["history"])
+
+
+def newest_model(folder: Path) -> Path:
+    """The model that was trained last, best of its training; raises `UserError` when there is none."""
+    models = [path for path in folder.glob("[!.]*.keras") if not path.stem.endswith(("_last", "_previous"))]
+    if not models:
+        raise UserError(f"{folder}: holds no model; train one with 02_fc_densenet.py or name one with --model")
+    return max(models, key=lambda path: path.stat().st_mtime)

@@ -4,7 +4,7 @@ import signal
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import keras
 import numpy as np
@@ -18,39 +18,74 @@ from segmentation.errors import UserError
 from segmentation.labels import VOID
 from segmentation.metrics import Counts, confusion_matrix
 from segmentation.model_file import TrainedModel, save_model
+from segmentation.recipes import Recipe
 
 
-def class_weights(pixels: npt.NDArray[np.int64], strength: float) -> npt.NDArray[np.float32]:
+def class_weights(pixels: npt.NDArray[np.int64], weighting: float | Literal["log"]) -> npt.NDArray[np.float32]:
     """Loss weight of a pixel by its class index, (256,), from how many pixels each class has; void weighs 0.
 
-    `strength` 0 weighs all pixels alike, 1 all classes; between them a class weighs its share to the power of
-    `-strength`. The mean weight of a pixel is 1.
+    `weighting` 0 weighs all pixels alike, 1 all classes (as SegNet's median frequencies do); between them a
+    class weighs its share to the power of `-weighting`. "log": 1 / ln(1.02 + share), from the ENet paper. The mean
+    weight of a pixel is 1.
     """
     weights = np.zeros(VOID + 1)
     occurs = pixels[:VOID] > 0
-    weights[:VOID][occurs] = (pixels[:VOID][occurs] / pixels[:VOID].sum()) ** -strength
+    shares = pixels[:VOID][occurs] / pixels[:VOID].sum()
+    weights[:VOID][occurs] = 1 / np.log(1.02 + shares) if weighting == "log" else shares**-weighting
     return (weights * pixels[:VOID].sum() / (weights[:VOID] @ pixels[:VOID])).astype(np.float32)
 
 
-def compile_network(network: keras.Model, *, learning_rate: float, weight_decay: float, steps: int) -> None:
-    """AdamW with a warm-up over the first 5 % of `steps` and a cosine down to 0, cross-entropy, mean IoU.
+def compile_network(network: keras.Model, recipe: Recipe, *, steps_per_epoch: int, epochs: int) -> None:
+    """Give the network the recipe's optimiser and schedule, cross-entropy, and mean IoU.
 
     The loss is the mean over the pixels that are not void, by their weights where batches have any.
     """
-    warmup = max(1, steps // 20)
-    schedule = keras.optimizers.schedules.CosineDecay(
-        0.0, max(1, steps - warmup), warmup_target=learning_rate, warmup_steps=warmup
-    )
+    schedule = learning_rate_schedule(recipe, steps_per_epoch, epochs)
+    optimizers = {
+        "adamw": lambda: keras.optimizers.AdamW(schedule, weight_decay=recipe.weight_decay),
+        "adam": lambda: keras.optimizers.Adam(schedule),
+        "rmsprop": lambda: keras.optimizers.RMSprop(schedule),
+        "sgd": lambda: keras.optimizers.SGD(schedule, momentum=recipe.momentum),
+    }
     network.compile(
-        optimizer=keras.optimizers.AdamW(schedule, weight_decay=weight_decay),
+        optimizer=optimizers[recipe.optimizer](),
         loss=keras.losses.SparseCategoricalCrossentropy(
             from_logits=True, ignore_class=VOID, reduction="mean_with_sample_weight"
         ),
-        metrics=[
-            keras.metrics.MeanIoU(network.output_shape[-1], ignore_class=VOID, sparse_y_pred=False, name="mean_iou")
-        ],
+        metrics=[keras.metrics.MeanIoU(class_count(network), ignore_class=VOID, sparse_y_pred=False, name="mean_iou")],
         jit_compile=worth_compiling(),
     )
+
+
+def learning_rate_schedule(recipe: Recipe, steps_per_epoch: int, epochs: int) -> Any:
+    """The recipe's learning rate by step, as a Keras schedule."""
+    schedules, steps = keras.optimizers.schedules, steps_per_epoch * epochs
+    if recipe.schedule == "cosine":
+        warmup = max(1, steps // 20)
+        return schedules.CosineDecay(
+            0.0, max(1, steps - warmup), warmup_target=recipe.learning_rate, warmup_steps=warmup
+        )
+    if recipe.schedule == "polynomial":
+        return schedules.PolynomialDecay(recipe.learning_rate, steps, end_learning_rate=0.0, power=0.9)
+    return schedules.ExponentialDecay(
+        recipe.learning_rate, recipe.step_epochs * steps_per_epoch, recipe.step_factor, staircase=True
+    )
+
+
+def decay_weights(network: keras.Model, recipe: Recipe) -> None:
+    """Add the squares of all kernels to the loss, so that `weight_decay` times a kernel is added to its gradient.
+
+    AdamW decays weights itself. Model files do not keep this: it must be said again when training goes on.
+    """
+    if recipe.optimizer != "adamw" and recipe.weight_decay:
+        for weight in network.trainable_weights:
+            if weight.path.endswith("kernel"):
+                weight.regularizer = keras.regularizers.L2(recipe.weight_decay / 2)
+
+
+def class_count(network: keras.Model) -> int:
+    """Number of classes that a network of ours tells apart."""
+    return network.get_layer("class_scores").filters
 
 
 def require_writable(folder: Path) -> None:

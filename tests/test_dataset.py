@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from segmentation.dataset.augment import _move, augment
+from segmentation.dataset.augment import _move, augment, random_window
 from segmentation.dataset.batches import Batches, resize_ids
 from segmentation.dataset.folder import Sample, open_dataset
 from segmentation.dataset.split import split_by_run
@@ -138,6 +138,22 @@ def test_augmentation_moves_picture_and_classes_together_and_never_blends_classe
         recoloured, same_ids = augment(picture, ids, np.random.default_rng(seed))
         np.testing.assert_array_equal(same_ids, moved_ids)
         assert recoloured.shape == picture.shape and recoloured.dtype == np.uint8
+
+
+def test_a_crop_is_the_same_window_of_picture_and_classes_and_reaches_every_corner():
+    picture, ids = street(1, 32, 48)
+    picture = np.repeat(ids[..., None], 3, axis=-1)
+    windows = [random_window(picture, ids, (46, 99), np.random.default_rng(seed)) for seed in range(30)]
+    assert all(np.array_equal(part[..., 0], part_ids) and part_ids.shape == (32, 46) for part, part_ids in windows)
+    assert len({part_ids.tobytes() for _, part_ids in windows}) == 3
+
+
+def test_crops_are_for_training_alone(make_dataset):
+    dataset = open_dataset(make_dataset(count=2))
+    settings = {"height": 24, "width": 40, "batch_size": 2, "crop": (16, 8)}
+    for training, shape in ((True, (2, 8, 16)), (False, (2, 24, 40))):
+        pictures, classes = Batches(dataset.samples, dataset.read_labels(), training=training, **settings)[0]
+        assert pictures.shape == (*shape, 3) and classes.shape == shape
 
 
 def test_resized_labels_hold_only_ids_that_were_there_and_stay_centred():

@@ -1,4 +1,5 @@
 import json
+import os
 import signal
 import time
 import zipfile
@@ -9,16 +10,17 @@ import pytest
 
 from segmentation.errors import UserError
 from segmentation.labels import VOID, parse_labels
-from segmentation.model_file import TrainedModel, load_model, save_model
+from segmentation.model_file import TrainedModel, load_model, newest_model, save_model
 from segmentation.networks.fc_densenet import fc_densenet
-from segmentation.training import class_weights, compile_network
+from segmentation.recipes import LIGHT, choose_recipe
+from segmentation.training import class_weights, compile_network, decay_weights, learning_rate_schedule
 from tests.conftest import LABELS, TINY, run_script, start_script
 
 
 @pytest.fixture
 def tiny_model():
     network = fc_densenet(3, groups=1, layers_per_block=1, growth_rate=4, dropout=0.0)
-    compile_network(network, learning_rate=1e-3, weight_decay=0.0, steps=10)
+    compile_network(network, LIGHT, steps_per_epoch=10, epochs=1)
     return TrainedModel(network, parse_labels(LABELS, "labels.csv"), 32, 48, history={"val_mean_iou": [0.25]})
 
 
@@ -52,6 +54,43 @@ def test_class_weights_lift_rare_classes_and_keep_the_mean():
     assert half[1] / half[0] == pytest.approx(3)
     assert (half[:2] @ pixels[:2]) / 1000 == pytest.approx(1)
     assert half[2] == half[VOID] == 0
+    enet = class_weights(pixels, "log")
+    assert enet[1] / enet[0] == pytest.approx(np.log(1.02 + 0.9) / np.log(1.02 + 0.1))
+
+
+@pytest.mark.parametrize(
+    ("architecture", "variant", "epochs", "rates"),
+    [  # of 100 steps an epoch: highest where it begins, then at the end of epochs, from the papers' rules
+        ("fc_densenet", "103", 750, {0: 1e-3, 100: 0.995e-3, 1000: 0.995**10 * 1e-3}),
+        ("enet", "paper", 300, {0: 5e-4, 9_999: 5e-4, 10_000: 5e-5, 20_000: 5e-6}),
+        ("pspnet", "resnet50", 200, {0: 1e-2, 10_000: 1e-2 * 0.5**0.9, 20_000: 0}),
+        ("deeplabv3plus", "resnet50", 300, {0: 7e-3, 15_000: 7e-3 * 0.5**0.9}),
+        ("segnet", "paper", 100, {0: 1e-3, 9_999: 1e-3}),
+        ("unet", "light", 10, {0: 0, 50: 1.5e-3, 525: 0.75e-3, 1000: 0}),
+    ],
+)
+def test_the_learning_rate_falls_as_the_recipe_says(architecture, variant, epochs, rates):
+    schedule = learning_rate_schedule(choose_recipe(architecture, variant), steps_per_epoch=100, epochs=epochs)
+    for step, rate in rates.items():
+        assert float(schedule(step)) == pytest.approx(rate, rel=1e-4, abs=1e-9)
+
+
+def test_weight_decay_adds_the_kernel_to_its_gradient():
+    network = fc_densenet(3, groups=1, layers_per_block=1, growth_rate=4, dropout=0.0)
+    recipe = choose_recipe("fc_densenet", "103", optimizer="sgd", learning_rate=1.0, weight_decay=0.01, schedule="step")
+    pictures, classes = np.zeros((1, 8, 8, 3), np.uint8), np.zeros((1, 8, 8), np.uint8)
+    before = network.get_weights()
+    moved = []
+    for decay in (False, True):
+        network.set_weights(before)
+        compile_network(network, recipe, steps_per_epoch=1, epochs=1)
+        if decay:
+            decay_weights(network, recipe)
+        network.train_on_batch(pictures, classes)
+        moved.append(network.get_weights())
+    for weight, old, plain, decayed in zip(network.weights, before, *moved, strict=True):
+        kernel = weight.path.endswith("kernel")
+        np.testing.assert_allclose(plain - decayed, 0.01 * old if kernel else 0 * old, atol=1e-5, err_msg=weight.path)
 
 
 def test_model_file_holds_all_that_inference_needs(tiny_model, tmp_path):
@@ -81,6 +120,15 @@ def test_a_file_that_is_no_model_of_ours_is_named(tiny_model, tmp_path, spoil):
         keras.saving.save_model(tiny_model.network, path)
     with pytest.raises(UserError, match=r"model\.keras"):
         load_model(path)
+
+
+def test_the_newest_model_is_the_best_of_the_last_training(tmp_path):
+    for age, name in enumerate(("a_last", "a", "b_previous", "b", ".c.1.part")):
+        (tmp_path / f"{name}.keras").touch()
+        os.utime(tmp_path / f"{name}.keras", (1e9 - age, 1e9 - age))
+    assert newest_model(tmp_path).name == "a.keras"
+    with pytest.raises(UserError, match="holds no model"):
+        newest_model(tmp_path / "empty")
 
 
 def wait_for(condition, process, seconds=240):
@@ -140,6 +188,9 @@ def test_ctrl_c_ends_training_cleanly_with_the_best_model_kept(make_dataset, tmp
         (["--batch-size", "0"], 1, "--batch-size is 0"),
         (["--size", "240", "0"], 1, "--size is (240, 0)"),
         (["--groups", "0"], 1, "groups is 0"),
+        (["--variant", "1000"], 1, "use one of light, 56, 67, 103"),
+        (["--width", "0.5"], 1, "--width is not for fc_densenet"),
+        (["--architecture", "lenet"], 2, "lenet"),
     ],
 )
 def test_wrong_values_get_one_sentence(make_dataset, tmp_path, flags, status, words):

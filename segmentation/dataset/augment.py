@@ -21,6 +21,16 @@ def augment(picture: Bytes, classes: Bytes, random: np.random.Generator) -> tupl
     return _recolour(picture, random), classes
 
 
+def random_window(
+    picture: Bytes, classes: Bytes, size: tuple[int, int], random: np.random.Generator
+) -> tuple[Bytes, Bytes]:
+    """The same window of a picture and its classes, `size` (width, height) or what there is where that is less."""
+    height, width = (min(wanted, there) for wanted, there in zip(reversed(size), classes.shape, strict=True))
+    top, left = (random.integers(there - kept + 1) for there, kept in zip(classes.shape, (height, width), strict=True))
+    window = slice(top, top + height), slice(left, left + width)
+    return picture[window], classes[window]
+
+
 def _move(picture: Bytes, classes: Bytes, random: np.random.Generator) -> tuple[Bytes, Bytes]:
     height, width = classes.shape
     zoom = np.exp(random.uniform(*np.log(SCALES)))

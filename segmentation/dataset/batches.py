@@ -6,7 +6,7 @@ import cv2
 import keras
 import numpy as np
 
-from segmentation.dataset.augment import augment
+from segmentation.dataset.augment import augment, random_window
 from segmentation.dataset.folder import Sample
 from segmentation.labels import Bytes, LabelTable
 
@@ -26,8 +26,9 @@ class Batches(keras.utils.PyDataset):
     """Pictures (batch, height, width, 3) uint8 and class indices (batch, height, width) uint8, `VOID` included,
     and with `class_weights` (256,) the weight of every pixel (batch, height, width) float32.
 
-    For training (`training=True`) samples are shuffled and augmented anew each epoch, and the last batch is
-    filled up from the start, so that all batches have one shape. Otherwise every sample comes once, in order.
+    For training (`training=True`) samples are shuffled and augmented anew each epoch and cropped to a random window
+    of `crop` (width, height) where that is smaller, and the last batch is filled up from the start, so that all
+    batches have one shape. Otherwise every sample comes once, in order.
     The seed, the epoch and the sample decide every random number, whatever the threads' timing.
     """
 
@@ -41,6 +42,7 @@ class Batches(keras.utils.PyDataset):
         batch_size: int,
         training: bool = False,
         augmented: bool = True,
+        crop: tuple[int, int] | None = None,
         class_weights: np.ndarray | None = None,
         seed: int = 0,
         threads: int = 2,
@@ -52,6 +54,7 @@ class Batches(keras.utils.PyDataset):
         self.batch_size = batch_size
         self.training = training
         self.augmented = training and augmented
+        self.crop = crop if training else None
         self.class_weights = class_weights
         self.seed = seed
         self.start_epoch(0)
@@ -85,6 +88,9 @@ class Batches(keras.utils.PyDataset):
         sample = self.samples[number]
         picture = resize_picture(sample.read_picture(), self.height, self.width)
         classes = self.labels.to_classes(resize_ids(sample.read_ids(self.labels), self.height, self.width))
+        random = np.random.default_rng([self.seed, self.epoch, number])
         if self.augmented:
-            picture, classes = augment(picture, classes, np.random.default_rng([self.seed, self.epoch, number]))
+            picture, classes = augment(picture, classes, random)
+        if self.crop:
+            picture, classes = random_window(picture, classes, self.crop, random)
         return picture, classes

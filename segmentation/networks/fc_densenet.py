@@ -12,6 +12,7 @@ import keras
 from keras import layers, ops
 
 from segmentation.errors import UserError
+from segmentation.networks.choosing import choose
 from segmentation.networks.layers import PACKAGE, class_scores, prepare_pictures
 
 
@@ -88,8 +89,6 @@ def choose_variant(
     dropout: float | None = None,
 ) -> Variant:
     """The named variant with the given values in place of its own; raises `UserError` for impossible ones."""
-    if name not in VARIANTS:
-        raise UserError(f"variant {name!r}: no such FC-DenseNet; use one of {', '.join(VARIANTS)}")
     for value, what in (
         (groups, "groups"),
         (growth_rate, "growth rate"),
@@ -99,19 +98,13 @@ def choose_variant(
             raise UserError(f"{what} is {value}; use 1 or more")
     if dropout is not None and not 0 <= dropout < 1:
         raise UserError(f"dropout is {dropout}; use 0 (none) to below 1")
-    variant = VARIANTS[name]
+    variant = choose("FC-DenseNet", VARIANTS, name, growth_rate=growth_rate, dropout=dropout)
     depths = variant.down_layers
     if groups is not None:
         depths = (depths + depths[-1:] * groups)[:groups]
     if layers_per_block is not None:
         depths = (layers_per_block,) * len(depths)
-    return replace(
-        variant,
-        growth_rate=growth_rate or variant.growth_rate,
-        down_layers=depths,
-        bottleneck_layers=layers_per_block or variant.bottleneck_layers,
-        dropout=variant.dropout if dropout is None else dropout,
-    )
+    return replace(variant, down_layers=depths, bottleneck_layers=layers_per_block or variant.bottleneck_layers)
 
 
 def dense_block(x: Any, depth: int, shape: Variant, name: str) -> Any:

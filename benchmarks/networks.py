@@ -1,0 +1,102 @@
+"""Train the light version of every network for the same number of steps on the same pictures, and compare.
+
+    python -m benchmarks.networks --dataset FOLDER --validation FOLDER --epochs 3 --models FOLDER
+
+runs 02 for every architecture, with the flags given, and prints parameters, arithmetic of one picture forward, time of
+a training step relative to the first network's, and validation mean IoU. The models stay, to be looked at with 03.
+"""
+
+import argparse
+import subprocess
+import sys
+import time
+from pathlib import Path
+from statistics import median
+from typing import get_args
+
+from segmentation.backend import load_keras
+from segmentation.recipes import LIGHT, Architecture
+
+ROUNDS = 5
+
+
+def main() -> None:
+    """Train where no model is yet, measure, print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--dataset", type=Path, default=Path("dataset"))
+    parser.add_argument("--validation", type=Path)
+    parser.add_argument(
+        "--models", type=Path, required=True, help="folder; what is there is not trained again"
+    )
+    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--batch-size", type=int, default=4)
+    parser.add_argument("--size", type=int, nargs=2, default=(240, 160), metavar=("WIDTH", "HEIGHT"))
+    settings = parser.parse_args()
+    for architecture in get_args(Architecture):
+        if not (settings.models / f"{architecture}.keras").exists():
+            train(architecture, settings)
+    print_table(settings)
+
+
+def train(architecture: str, settings: argparse.Namespace) -> None:
+    """Run 02 as a person would."""
+    given = [f"--{name}={getattr(settings, name)}" for name in ("dataset", "validation", "epochs")]
+    flags = [flag for flag in given if not flag.endswith("=None")]
+    flags += ["--batch-size", str(settings.batch_size), "--size", *map(str, settings.size)]
+    flags += ["--architecture", architecture, "--model", str(settings.models / f"{architecture}.keras")]
+    subprocess.run([sys.executable, "02_fc_densenet.py", *flags], check=True)
+
+
+def print_table(settings: argparse.Namespace) -> None:
+    """Measure the networks in turn, so that what else the machine does hits all alike."""
+    load_keras()
+    import numpy as np
+    from rich.console import Console
+    from rich.table import Table
+
+    from segmentation.model_file import load_model
+    from segmentation.training import class_count, compile_network
+
+    width, height = settings.size
+    models = {name: load_model(settings.models / f"{name}.keras") for name in get_args(Architecture)}
+    networks = {name: model.network for name, model in models.items()}
+    random = np.random.default_rng(0)
+    pictures = random.integers(0, 256, (settings.batch_size, height, width, 3)).astype(np.uint8)
+    times: dict[str, list[float]] = {name: [] for name in networks}
+    for network in networks.values():
+        compile_network(network, LIGHT, steps_per_epoch=100, epochs=100)
+    for name in [*networks] * (ROUNDS + 1):
+        classes = random.integers(0, class_count(networks[name]), pictures.shape[:3]).astype(np.uint8)
+        start = time.perf_counter()
+        networks[name].train_on_batch(pictures, classes)
+        times[name].append(time.perf_counter() - start)
+
+    table = Table(title=f"batches of {settings.batch_size} pictures of {width}x{height}, {settings.epochs} epochs")
+    for column in ("network", "parameters", "GFLOP", "step, s", "ratio", "validation mean IoU"):
+        table.add_column(column, justify="right")
+    steps = {name: median(seconds[1:]) for name, seconds in times.items()}  # the first one traces
+    for name, model in models.items():
+        table.add_row(
+            name,
+            f"{model.network.count_params():,}",
+            f"{forward_gflop(model.network, height, width):.1f}",
+            f"{steps[name]:.2f}",
+            f"{steps[name] / steps['fc_densenet']:.2f}",
+            f"{model.best_score:.3f}",
+        )
+    Console(width=120).print(table)
+
+
+def forward_gflop(network: object, height: int, width: int) -> float:
+    """Multiplications and additions of one picture forward, in thousand millions, as TensorFlow's profiler counts."""
+    import tensorflow as tf
+
+    forward = tf.function(lambda pictures: network(pictures, training=False))
+    graph = forward.get_concrete_function(tf.TensorSpec((1, height, width, 3), tf.uint8)).graph
+    options = tf.compat.v1.profiler.ProfileOptionBuilder.float_operation()
+    options["output"] = "none"
+    return tf.compat.v1.profiler.profile(graph, options=options).total_float_ops / 1e9
+
+
+if __name__ == "__main__":
+    main()
