@@ -25,9 +25,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--dataset", type=Path, default=Path("dataset"))
     parser.add_argument("--validation", type=Path)
-    parser.add_argument(
-        "--models", type=Path, required=True, help="folder; what is there is not trained again"
-    )
+    parser.add_argument("--models", type=Path, required=True, help="folder; what is there is not trained again")
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--batch-size", type=int, default=4)
     parser.add_argument("--size", type=int, nargs=2, default=(240, 160), metavar=("WIDTH", "HEIGHT"))

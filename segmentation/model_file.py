@@ -13,6 +13,7 @@ from segmentation.backend import worth_compiling
 from segmentation.errors import UserError
 from segmentation.labels import LabelTable, parse_labels
 from segmentation.networks import catalogue  # noqa: F401  registers the layers that a file may name
+from segmentation.networks.pspnet import without_auxiliary
 
 NOTES = "segmentation.json"  # our part of the archive that Keras writes
 
@@ -38,7 +39,7 @@ def save_model(trained: TrainedModel, path: Path, with_optimizer: bool = False) 
     """Write the file under a temporary name, then rename: a killed process leaves the old file or the new.
 
     With the optimizer's state the file can be trained further as if nothing had happened, and is
-    about three times as large. Raises `UserError` when it cannot be written.
+    about three times as large; without it, an auxiliary head is left out too. Raises `UserError` when it cannot be written.
     """
     notes = {
         "labels": trained.labels.to_csv(),
@@ -50,7 +51,8 @@ def save_model(trained: TrainedModel, path: Path, with_optimizer: bool = False) 
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.part.keras")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        trained.network.save(temporary, include_optimizer=with_optimizer)
+        network = trained.network if with_optimizer else without_auxiliary(trained.network)
+        network.save(temporary, include_optimizer=with_optimizer)
         with zipfile.ZipFile(temporary, "a") as archive:
             archive.writestr(NOTES, json.dumps(notes, indent=1))
         temporary.replace(path)

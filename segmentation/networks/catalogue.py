@@ -6,10 +6,14 @@ from typing import Any
 import keras
 
 from segmentation.errors import UserError
+from segmentation.networks.deeplabv3plus import deeplabv3plus
+from segmentation.networks.enet import enet
 from segmentation.networks.fc_densenet import fc_densenet
+from segmentation.networks.pspnet import pspnet
+from segmentation.networks.segnet import segnet
 from segmentation.networks.unet import unet
 
-BUILDERS = {builder.__name__: builder for builder in (fc_densenet, unet)}
+BUILDERS = {builder.__name__: builder for builder in (fc_densenet, unet, segnet, pspnet, deeplabv3plus, enet)}
 
 
 def build_network(architecture: str, classes: int, variant: str, **options: Any) -> keras.Model:

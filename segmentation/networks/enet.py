@@ -13,7 +13,7 @@ import keras
 from keras import layers, ops
 
 from segmentation.networks.choosing import choose, scaled
-from segmentation.networks.layers import CropLike, prepare_pictures
+from segmentation.networks.layers import logits, prepare_pictures
 from segmentation.networks.pooling_indices import MaxPoolingWithIndices, MaxUnpooling
 
 
@@ -59,9 +59,7 @@ def enet(classes: int, *, variant: str = "light", width: float | None = None) ->
     x = bottleneck_up(x, half, quarter_pool, "bottleneck_5_0")
     x = bottleneck(x, "bottleneck_5_1", dropout=0, activation=relu)
     scores = layers.Conv2DTranspose(classes, 2, strides=2, kernel_initializer="he_uniform", name="class_scores")(x)
-    scores = CropLike(name="cropped_to_picture")([scores, pictures])
-    logits = layers.Activation("linear", dtype="float32", name="logits")(scores)
-    return keras.Model(pictures, logits, name=f"enet_{variant}")
+    return keras.Model(pictures, logits(scores, pictures), name=f"enet_{variant}")
 
 
 Activation = Callable[[Any, str], Any]  # maps and name to maps

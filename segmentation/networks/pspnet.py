@@ -5,14 +5,14 @@ What a pixel is depends on what the scene is: the encoder's maps are averaged ov
 helps training along; inference does without it.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import keras
 from keras import layers
 
-from segmentation.errors import UserError
-from segmentation.networks.encoder_weights import load_encoder_weights
+from segmentation.networks.choosing import choose, scaled
+from segmentation.networks.encoder_weights import IMAGENET_MEAN, load_encoder_weights
 from segmentation.networks.layers import (
     PACKAGE,
     AdaptiveAveragePooling,
@@ -20,9 +20,8 @@ from segmentation.networks.layers import (
     class_scores,
     convolution_norm_relu,
     prepare_pictures,
-    scaled,
 )
-from segmentation.networks.resnet import IMAGENET_MEAN, resnet50
+from segmentation.networks.resnet import resnet50
 
 OUTPUT_STRIDE = 8
 BINS = (1, 2, 3, 6)
@@ -55,7 +54,7 @@ def pspnet(
     `load_encoder_weights`. Trainable parameters of "resnet50" at 11 classes: 48,950,102, and 46,587,467 without the
     head. Raises `UserError` for values that no network can have.
     """
-    shape = choose_variant(variant, width)
+    shape = choose("PSPNet", VARIANTS, variant, width)
     pictures = keras.Input((None, None, 3), name="pictures")
     padded = prepare_pictures(pictures, stride=OUTPUT_STRIDE, mean=IMAGENET_MEAN)
     stages = resnet50(padded, output_stride=OUTPUT_STRIDE, width=shape.width)
@@ -75,15 +74,6 @@ def pspnet(
     if encoder_weights is not None:
         load_encoder_weights(network, "resnet50", encoder_weights)
     return network
-
-
-def choose_variant(name: str, width: float | None = None) -> Variant:
-    """The named variant with the given width in place of its own; raises `UserError` for impossible ones."""
-    if name not in VARIANTS:
-        raise UserError(f"variant {name!r}: no such PSPNet; use one of {', '.join(VARIANTS)}")
-    if width is not None and not width > 0:
-        raise UserError(f"width is {width}; use a number above 0, 1 for the paper's maps")
-    return replace(VARIANTS[name], width=VARIANTS[name].width if width is None else width)
 
 
 def pyramid_pooling(x: Any) -> Any:

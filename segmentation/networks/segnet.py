@@ -12,6 +12,7 @@ import keras
 from keras import layers
 
 from segmentation.networks.choosing import choose, scaled
+from segmentation.networks.encoder_weights import IMAGENET_MEAN, load_encoder_weights
 from segmentation.networks.layers import class_scores, prepare_pictures
 from segmentation.networks.pooling_indices import MaxPoolingWithIndices, MaxUnpooling
 
@@ -32,19 +33,22 @@ VARIANTS = {
 }
 
 
-def segnet(classes: int, *, variant: str = "light", width: float | None = None) -> keras.Model:
+def segnet(
+    classes: int, *, variant: str = "light", width: float | None = None, encoder_weights: str | None = None
+) -> keras.Model:
     """Build a SegNet: RGB pictures (batch, height, width, 3), 0..255, to logits (..., classes) float32.
 
     Any height and width. `width` multiplies every inner number of maps. Trainable parameters at 11 classes:
-    29,449,355 (paper). Encoder layers are named as in `keras.applications.VGG16`. Raises `UserError` for a
-    variant or width that no network can have.
+    29,449,355 (paper). `encoder_weights`, "imagenet" or a path, is for "paper", see `load_encoder_weights`; the
+    encoder's layers are named as in `keras.applications.VGG16`. Raises `UserError` for a variant or width that no
+    network can have.
     """
     shape = choose("SegNet", VARIANTS, variant, width)
     maps = [scaled(number, shape.width) for number in shape.maps]
     blocks = [*enumerate(zip(maps, shape.convolutions, strict=True), 1)]
 
     pictures = keras.Input((None, None, 3), name="pictures")
-    x = prepare_pictures(pictures, stride=2 ** len(blocks))
+    x = prepare_pictures(pictures, stride=2 ** len(blocks), mean=IMAGENET_MEAN)
     pooled = []
     for block, (filters, depth) in blocks:
         for number in range(1, depth + 1):
@@ -60,7 +64,10 @@ def segnet(classes: int, *, variant: str = "light", width: float | None = None) 
         if block > 1:  # the last convolution has as many maps as the block above begins with
             x = convolution(x, maps[block - 2], f"block{block}_decoder_conv1")
     # The topmost convolution is the classifier: 3x3, where most re-implementations add a 1x1.
-    return keras.Model(pictures, class_scores(x, pictures, classes, kernel_size=3), name=f"segnet_{variant}")
+    network = keras.Model(pictures, class_scores(x, pictures, classes, kernel_size=3), name=f"segnet_{variant}")
+    if encoder_weights is not None:
+        load_encoder_weights(network, "vgg16", encoder_weights)
+    return network
 
 
 def convolution(x: Any, filters: int, name: str) -> Any:
