@@ -47,19 +47,152 @@ class CropLike(layers.Layer):
         return (*like[:3], shape[3])
 
 
-def prepare_pictures(pictures: Any, stride: int) -> Any:
-    """The first steps of every network: RGB 0..255 to -1..1, padded to the network's stride."""
-    scaled = layers.Rescaling(1 / 127.5, offset=-1, name="rescaled_to_1")(pictures)
-    return PadToStride(stride, name="padded_to_stride")(scaled)
+@keras.saving.register_keras_serializable(PACKAGE)
+class ResizeLike(layers.Layer):
+    """Resize the first maps bilinearly to the height and width of the second, whatever those are.
+
+    Half-pixel centres: pixels are squares and the outer edges of both maps meet, as `align_corners=False` says
+    elsewhere; nothing is smoothed where maps get smaller. With `dtype="float32"` it computes in float32.
+    """
+
+    def call(self, inputs: tuple) -> Any:
+        """Maps (batch, height of `like`, width of `like`, channels)."""
+        x, like = inputs
+        return ops.image.resize(x, tuple(ops.shape(like)[1:3]), interpolation="bilinear", antialias=False)
+
+    def compute_output_shape(self, shapes: tuple) -> tuple:
+        """Size of the second, channels of the first."""
+        shape, like = shapes
+        return (*like[:3], shape[3])
 
 
-def class_scores(x: Any, pictures: Any, classes: int, kernel_size: int = 1) -> Any:
+@keras.saving.register_keras_serializable(PACKAGE)
+class AdaptiveAveragePooling(layers.Layer):
+    """Average (batch, height, width, channels) over `bins` x `bins` regions that cover maps of any size.
+
+    Region i of n rows begins at row floor(i n / bins) and ends before ceil((i + 1) n / bins): regions share a row
+    where n is no multiple, and rows serve several regions where there are fewer rows than bins.
+    """
+
+    def __init__(self, bins: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.bins = bins
+
+    def call(self, x: Any) -> Any:
+        """Means (batch, bins, bins, channels), summed in float32."""
+        height, width = ops.shape(x)[1:3]
+        means = ops.einsum("ih,bhwc->biwc", self._averaging(height), ops.cast(x, "float32"))
+        means = ops.einsum("jw,biwc->bijc", self._averaging(width), means)
+        return ops.cast(means, self.compute_dtype)
+
+    def _averaging(self, size: Any) -> Any:
+        """The matrix (bins, size) whose row i takes the mean of region i."""
+        region, place = ops.arange(self.bins)[:, None], ops.arange(size)[None, :]
+        start, end = region * size // self.bins, ((region + 1) * size + self.bins - 1) // self.bins
+        inside = ops.cast((place >= start) & (place < end), "float32")
+        return inside / ops.sum(inside, axis=1, keepdims=True)
+
+    def compute_output_shape(self, shape: tuple) -> tuple:
+        """`bins` high and wide."""
+        return (shape[0], self.bins, self.bins, shape[3])
+
+    def get_config(self) -> dict:
+        """For the model file."""
+        return {**super().get_config(), "bins": self.bins}
+
+
+def scaled(maps: int, width: float) -> int:
+    """`maps` times `width`, rounded, 1 at least."""
+    return max(1, round(maps * width))
+
+
+def convolution_norm_relu(
+    x: Any,
+    maps: int,
+    size: int = 1,
+    *,
+    name: str,
+    stride: int = 1,
+    dilation: int = 1,
+    epsilon: float = 1e-5,
+    relu: bool = True,
+) -> Any:
+    """A convolution without biases (the norm has them), `NAME_conv`; `NAME_norm`; and, if wanted, `NAME_relu`.
+
+    Strided kernels are centred on the first of every `stride` pixels. Padding "same" would move them by half a
+    stride, and other than a dilated kernel that takes their place.
+    """
+    same = stride == 1 or size == 1
+    if not same:
+        x = layers.ZeroPadding2D(size // 2, name=f"{name}_padding")(x)
+    x = layers.Conv2D(
+        maps,
+        size,
+        strides=stride,
+        padding="same" if same else "valid",
+        dilation_rate=dilation,
+        use_bias=False,
+        kernel_initializer="he_normal",
+        name=f"{name}_conv",
+    )(x)
+    x = layers.BatchNormalization(epsilon=epsilon, name=f"{name}_norm")(x)
+    return layers.ReLU(name=f"{name}_relu")(x) if relu else x
+
+
+def separable_convolution(
+    x: Any,
+    maps: int,
+    *,
+    name: str,
+    stride: int = 1,
+    dilation: int = 1,
+    epsilon: float = 1e-5,
+    relu: bool = True,
+) -> Any:
+    """A 3x3 convolution of every map by itself, batch norm, ReLU; then a 1x1 convolution, batch norm and ReLU.
+
+    The last ReLU only if wanted. Layers are `NAME_depthwise_...` and `NAME_pointwise_...`.
+    """
+    if stride > 1:
+        x = layers.ZeroPadding2D(1, name=f"{name}_depthwise_padding")(x)
+    x = layers.DepthwiseConv2D(
+        3,
+        strides=stride,
+        padding="same" if stride == 1 else "valid",
+        dilation_rate=dilation,
+        use_bias=False,
+        # He's for 9 inputs: Keras would count those of all maps, and the norm's epsilon would swamp what comes out.
+        depthwise_initializer=keras.initializers.RandomNormal(stddev=(2 / 9) ** 0.5),
+        name=f"{name}_depthwise_conv",
+    )(x)
+    x = layers.BatchNormalization(epsilon=epsilon, name=f"{name}_depthwise_norm")(x)
+    x = layers.ReLU(name=f"{name}_depthwise_relu")(x)
+    return convolution_norm_relu(x, maps, name=f"{name}_pointwise", epsilon=epsilon, relu=relu)
+
+
+def prepare_pictures(pictures: Any, stride: int, mean: tuple[float, float, float] | None = None) -> Any:
+    """The first steps of every network: RGB 0..255 to about -1..1, padded to the network's stride.
+
+    Without a `mean` colour (RGB, 0..255) black is -1 and white 1; with it, (rgb - mean) / 127.5, so that the zeros
+    that pad are that colour.
+    """
+    offset = -1 if mean is None else [-value / 127.5 for value in mean]
+    prepared = layers.Rescaling(1 / 127.5, offset=offset, name="rescaled_to_1")(pictures)
+    return PadToStride(stride, name="padded_to_stride")(prepared)
+
+
+def class_scores(
+    x: Any, pictures: Any, classes: int, kernel_size: int = 1, padded: Any = None, prefix: str = ""
+) -> Any:
     """The last steps of every network: a convolution to one map a class, at the pictures' size, in float32.
 
-    Scores are logits: softmax makes them probabilities.
+    Scores are logits: softmax makes them probabilities. Where `x` is smaller than the padded pictures, give these
+    as `padded`: the scores are resized to them, in float32. `prefix` begins the layers' names.
     """
-    scores = layers.Conv2D(classes, kernel_size, padding="same", kernel_initializer="he_uniform", name="class_scores")(
-        x
-    )
-    scores = CropLike(name="cropped_to_picture")([scores, pictures])
-    return layers.Activation("linear", dtype="float32", name="logits")(scores)
+    scores = layers.Conv2D(
+        classes, kernel_size, padding="same", kernel_initializer="he_uniform", name=f"{prefix}class_scores"
+    )(x)
+    if padded is not None:
+        scores = ResizeLike(dtype="float32", name=f"{prefix}scores_resized_to_picture")([scores, padded])
+    scores = CropLike(dtype=scores.dtype, name=f"{prefix}cropped_to_picture")([scores, pictures])
+    return layers.Activation("linear", dtype="float32", name=f"{prefix}logits")(scores)
