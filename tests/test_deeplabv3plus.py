@@ -1,0 +1,106 @@
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from segmentation.errors import UserError
+from segmentation.networks.deeplabv3plus import deeplabv3plus
+from segmentation.networks.resnet import resnet50
+from segmentation.networks.xception import xception65
+
+
+def trainable_parameters(network):
+    return sum(int(np.prod(weight.shape)) for weight in network.trainable_weights)
+
+
+@pytest.mark.parametrize(
+    ("variant", "classes", "output_stride", "trainable"),
+    [
+        ("xception65", 11, 16, 41_052_843),
+        ("xception65", 21, 8, 41_055_413),
+        ("resnet50", 11, 8, 40_349_611),
+        ("resnet50", 19, 16, 40_351_667),
+    ],
+)
+def test_variants_have_exactly_their_published_parameters(variant, classes, output_stride, trainable):
+    assert trainable_parameters(deeplabv3plus(classes, variant=variant, output_stride=output_stride)) == trainable
+
+
+def test_xception65_alone_has_exactly_its_published_parameters():
+    pictures = keras.Input((None, None, 3))
+    assert trainable_parameters(keras.Model(pictures, xception65(pictures, output_stride=16)["exit"])) == 37_867_312
+
+
+def reach(network, start, end):
+    """How far one place in the maps of layer `start` reaches in those of layer `end`: rows apart, ascending.
+
+    All kernels are made positive, so that nothing cancels and no ReLU hides anything.
+    """
+    part = keras.Model(network.get_layer(start).output, network.get_layer(end).output)
+    for layer in part.layers:
+        if isinstance(layer, layers.Conv2D | layers.DepthwiseConv2D):
+            kernel = layer.weights[0]
+            kernel.assign(np.full(kernel.shape, 1 / np.prod(kernel.shape[:3]), "float32"))
+    size, centre = 97, 48
+    maps = np.zeros((1, size, size, network.get_layer(start).output.shape[-1]), "float32")
+    quiet = np.asarray(part(maps))
+    maps[0, centre, centre] = 1e4
+    changed = (np.asarray(part(maps)) != quiet).any(-1)[0]
+    np.testing.assert_array_equal(changed.any(0), changed.any(1))
+    return list(np.flatnonzero(changed.any(1)) - centre)
+
+
+@pytest.mark.parametrize(("output_stride", "rates"), [(16, (6, 12, 18)), (8, (12, 24, 36))])  # section 4.1, 4.3
+@pytest.mark.parametrize("variant", ["light", "xception65"])
+def test_aspp_looks_as_far_as_in_the_paper(variant, output_stride, rates):
+    network = deeplabv3plus(3, variant=variant, width=0.02, output_stride=output_stride)
+    last = "conv5_block3_out" if variant == "light" else "exit_2_separable_3_pointwise_relu"
+    part = "" if variant == "light" else "_pointwise"
+    assert reach(network, last, "aspp_1_relu") == [0]
+    for rate in rates:
+        assert reach(network, last, f"aspp_{rate}{part}_relu") == [-rate, 0, rate]
+
+
+# Stages of 6 and 3 blocks, one 3x3 kernel each, whose reach adds up; the stage's stride is replaced by dilation.
+@pytest.mark.parametrize(("output_stride", "conv4", "conv5"), [(8, 2, 4), (16, 1, 2)])
+def test_dilated_stages_of_resnet50_look_as_far_as_their_rates_say(output_stride, conv4, conv5):
+    network = deeplabv3plus(3, width=0.02, output_stride=output_stride)
+    if output_stride == 8:  # at 16 conv4 begins with a stride
+        assert reach(network, "conv3_block4_out", "conv4_block6_out") == [*range(-6 * conv4, 6 * conv4 + 1, conv4)]
+    assert reach(network, "conv4_block1_out", "conv4_block6_out") == [*range(-5 * conv4, 5 * conv4 + 1, conv4)]
+    assert reach(network, "conv4_block6_out", "conv5_block3_out") == [*range(-3 * conv5, 3 * conv5 + 1, conv5)]
+
+
+@pytest.mark.parametrize("output_stride", [8, 16])
+@pytest.mark.parametrize(("encoder", "last"), [(resnet50, "conv5"), (xception65, "exit")])
+def test_dilated_encoders_give_what_the_plain_one_gives_at_its_places(encoder, last, output_stride):
+    pictures = keras.Input((None, None, 3))
+    plain, dilated = (
+        keras.Model(pictures, encoder(pictures, output_stride=stride, width=0.05)[last])
+        for stride in (32, output_stride)
+    )
+    random = np.random.default_rng(0)
+    weights = [random.uniform(0.5, 1.5, w.shape) if w.ndim == 1 else w for w in plain.get_weights()]
+    plain.set_weights(weights)
+    dilated.set_weights(weights)
+    x = random.uniform(-1, 1, (1, 96, 160, 3)).astype("float32")
+    step = 32 // output_stride
+    expected = np.asarray(plain(x))
+    assert expected.shape[1:3] == (3, 5) and expected.std() > 0
+    np.testing.assert_allclose(dilated(x)[:, ::step, ::step], expected, atol=1e-4 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("settings", [{"output_stride": 8}, {"variant": "xception65"}])
+def test_any_picture_size_comes_back_as_it_went_in(settings):
+    network = deeplabv3plus(3, width=0.05, **settings)
+    for size in ((1, 1), (17, 40)):
+        scores = network(np.zeros((1, *size, 3), np.uint8))
+        assert scores.shape == (1, *size, 3) and keras.backend.standardize_dtype(scores.dtype) == "float32"
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"variant": "xception41"}, {"width": -1.0}, {"output_stride": 32}, {"output_stride": 4}]
+)
+def test_values_that_no_network_can_have_are_refused(wrong):
+    with pytest.raises(UserError, match=str(next(iter(wrong.values())))):
+        deeplabv3plus(3, **wrong)
