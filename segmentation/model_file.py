@@ -38,8 +38,8 @@ class TrainedModel:
 def save_model(trained: TrainedModel, path: Path, with_optimizer: bool = False) -> None:
     """Write the file under a temporary name, then rename: a killed process leaves the old file or the new.
 
-    With the optimizer's state the file can be trained further as if nothing had happened, and is
-    about three times as large; without it, an auxiliary head is left out too. Raises `UserError` when it cannot be written.
+    With the optimizer's state the file can be trained further as if nothing had happened, and is about three times
+    as large; without it, an auxiliary head is left out too. Raises `UserError` when it cannot be written.
     """
     notes = {
         "labels": trained.labels.to_csv(),

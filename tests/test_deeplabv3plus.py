@@ -7,23 +7,11 @@ from segmentation.errors import UserError
 from segmentation.networks.deeplabv3plus import deeplabv3plus
 from segmentation.networks.resnet import resnet50
 from segmentation.networks.xception import xception65
+from tests.gradients import gradient
 
 
 def trainable_parameters(network):
     return sum(int(np.prod(weight.shape)) for weight in network.trainable_weights)
-
-
-@pytest.mark.parametrize(
-    ("variant", "classes", "output_stride", "trainable"),
-    [
-        ("xception65", 11, 16, 41_052_843),
-        ("xception65", 21, 8, 41_055_413),
-        ("resnet50", 11, 8, 40_349_611),
-        ("resnet50", 19, 16, 40_351_667),
-    ],
-)
-def test_variants_have_exactly_their_published_parameters(variant, classes, output_stride, trainable):
-    assert trainable_parameters(deeplabv3plus(classes, variant=variant, output_stride=output_stride)) == trainable
 
 
 def test_xception65_alone_has_exactly_its_published_parameters():
@@ -32,9 +20,9 @@ def test_xception65_alone_has_exactly_its_published_parameters():
 
 
 def reach(network, start, end):
-    """How far one place in the maps of layer `start` reaches in those of layer `end`: rows apart, ascending.
+    """Which places in the maps of layer `start` one place in those of layer `end` sees: rows apart, ascending.
 
-    All kernels are made positive, so that nothing cancels and no ReLU hides anything.
+    Measured by the gradient. All kernels are made positive, so that nothing cancels and no ReLU hides anything.
     """
     part = keras.Model(network.get_layer(start).output, network.get_layer(end).output)
     for layer in part.layers:
@@ -42,12 +30,10 @@ def reach(network, start, end):
             kernel = layer.weights[0]
             kernel.assign(np.full(kernel.shape, 1 / np.prod(kernel.shape[:3]), "float32"))
     size, centre = 97, 48
-    maps = np.zeros((1, size, size, network.get_layer(start).output.shape[-1]), "float32")
-    quiet = np.asarray(part(maps))
-    maps[0, centre, centre] = 1e4
-    changed = (np.asarray(part(maps)) != quiet).any(-1)[0]
-    np.testing.assert_array_equal(changed.any(0), changed.any(1))
-    return list(np.flatnonzero(changed.any(1)) - centre)
+    maps = np.ones((1, size, size, network.get_layer(start).output.shape[-1]), "float32")
+    seen = (gradient(lambda x: keras.ops.sum(part(x)[0, centre, centre]), maps) != 0).any(-1)[0]
+    np.testing.assert_array_equal(seen.any(0), seen.any(1))
+    return list(np.flatnonzero(seen.any(1)) - centre)
 
 
 @pytest.mark.parametrize(("output_stride", "rates"), [(16, (6, 12, 18)), (8, (12, 24, 36))])  # section 4.1, 4.3
@@ -88,14 +74,6 @@ def test_dilated_encoders_give_what_the_plain_one_gives_at_its_places(encoder, l
     expected = np.asarray(plain(x))
     assert expected.shape[1:3] == (3, 5) and expected.std() > 0
     np.testing.assert_allclose(dilated(x)[:, ::step, ::step], expected, atol=1e-4 * np.abs(expected).max())
-
-
-@pytest.mark.parametrize("settings", [{"output_stride": 8}, {"variant": "xception65"}])
-def test_any_picture_size_comes_back_as_it_went_in(settings):
-    network = deeplabv3plus(3, width=0.05, **settings)
-    for size in ((1, 1), (17, 40)):
-        scores = network(np.zeros((1, *size, 3), np.uint8))
-        assert scores.shape == (1, *size, 3) and keras.backend.standardize_dtype(scores.dtype) == "float32"
 
 
 @pytest.mark.parametrize(

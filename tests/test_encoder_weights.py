@@ -6,10 +6,10 @@ from keras import layers
 from segmentation.errors import UserError
 from segmentation.networks import encoder_weights
 from segmentation.networks.deeplabv3plus import deeplabv3plus
-from segmentation.networks.encoder_weights import load_encoder_weights, xception_separables
+from segmentation.networks.encoder_weights import IMAGENET_MEAN, load_encoder_weights, xception_separables
 from segmentation.networks.layers import prepare_pictures
 from segmentation.networks.pspnet import pspnet
-from segmentation.networks.resnet import IMAGENET_MEAN, resnet50
+from segmentation.networks.resnet import resnet50
 from segmentation.networks.xception import xception65
 
 PICTURES = np.random.default_rng(0).integers(0, 256, (1, 64, 64, 3)).astype("float32")
@@ -26,8 +26,6 @@ def randomise(model):
     return model
 
 
-<<<<<<< HEAD
-=======
 @pytest.fixture(scope="module")
 def resnet50_original(tmp_path_factory):
     """The model, and the path of its file."""
@@ -37,7 +35,6 @@ def resnet50_original(tmp_path_factory):
     return original, str(file)
 
 
->>>>>>> pspnet-deeplab
 def outputs(model, names):
     return keras.Model(model.inputs[0], [model.get_layer(name).output for name in names])
 
@@ -80,18 +77,10 @@ def test_every_layer_of_vgg16_gives_what_the_original_gives(tmp_path):
     assert_alike(outputs(network, [f"{name}_relu" for name in names])(PICTURES), theirs, names)
 
 
-<<<<<<< HEAD
-def test_every_block_of_resnet50_gives_what_the_original_gives(tmp_path):
-    original = randomise(keras.applications.ResNet50(weights=None, include_top=False))
-    original.save(tmp_path / "resnet.keras")
-    network = randomise(encoder_alone(resnet50, IMAGENET_MEAN))
-    load_encoder_weights(network, "resnet50", str(tmp_path / "resnet.keras"))
-=======
 def test_every_block_of_resnet50_gives_what_the_original_gives(resnet50_original):
     original, file = resnet50_original
     network = randomise(encoder_alone(resnet50, IMAGENET_MEAN))
     load_encoder_weights(network, "resnet50", file)
->>>>>>> pspnet-deeplab
     names = ["conv1_relu", *(layer.name for layer in original.layers if layer.name.endswith("_out"))]
     assert len(names) == 17
     theirs = outputs(original, names)(keras.applications.resnet.preprocess_input(PICTURES.copy()))
@@ -125,14 +114,8 @@ def test_xception_takes_what_has_a_counterpart_and_leaves_the_rest(tmp_path):
     assert_alike([ours[0][:, :35, :35], ours[1][:, 1:34, 1:34]], [first, second], ["stem_1", "stem_2"])
 
 
-<<<<<<< HEAD
-def test_a_network_that_is_not_as_wide_as_published_is_refused_and_left_alone(tmp_path):
-    file = str(tmp_path / "resnet.keras")
-    keras.applications.ResNet50(weights=None, include_top=False).save(file)
-=======
 def test_a_network_that_is_not_as_wide_as_published_is_refused_and_left_alone(resnet50_original):
     _, file = resnet50_original
->>>>>>> pspnet-deeplab
     with pytest.raises(UserError, match=r"conv1_conv is \(7, 7, 3, 64\).* as wide as published"):
         pspnet(3, width=0.05, encoder_weights=file)
     network = deeplabv3plus(3, width=0.05)

@@ -6,38 +6,23 @@ of several sizes are seen whole; a small decoder sharpens the outlines with maps
 """
 
 from collections.abc import Callable
-<<<<<<< HEAD
 from dataclasses import dataclass
-=======
-from dataclasses import dataclass, replace
->>>>>>> pspnet-deeplab
 from typing import Any
 
 import keras
 from keras import layers
 
 from segmentation.errors import UserError
-<<<<<<< HEAD
 from segmentation.networks.choosing import choose, scaled
 from segmentation.networks.encoder_weights import IMAGENET_MEAN, load_encoder_weights
-=======
-from segmentation.networks.encoder_weights import load_encoder_weights
->>>>>>> pspnet-deeplab
 from segmentation.networks.layers import (
     ResizeLike,
     class_scores,
     convolution_norm_relu,
     prepare_pictures,
-<<<<<<< HEAD
     separable_convolution,
 )
 from segmentation.networks.resnet import resnet50
-=======
-    scaled,
-    separable_convolution,
-)
-from segmentation.networks.resnet import IMAGENET_MEAN, resnet50
->>>>>>> pspnet-deeplab
 from segmentation.networks.xception import xception65
 
 ASPP_RATES = {16: (6, 12, 18), 8: (12, 24, 36)}  # by output stride
@@ -80,13 +65,9 @@ def deeplabv3plus(
     "imagenet" or a path, is for "resnet50" and "xception65", see `load_encoder_weights`. Trainable parameters at
     11 classes: 41,052,843 (xception65), 40,349,611 (resnet50). Raises `UserError` for values that no network can have.
     """
-<<<<<<< HEAD
     shape = choose("DeepLabv3+", VARIANTS, variant, width)
     if output_stride not in ASPP_RATES:
         raise UserError(f"output stride is {output_stride}; use 16, or 8 for finer maps")
-=======
-    shape = choose_variant(variant, width, output_stride)
->>>>>>> pspnet-deeplab
     pictures = keras.Input((None, None, 3), name="pictures")
     mean = IMAGENET_MEAN if shape.encoder == "resnet50" else None
     padded = prepare_pictures(pictures, stride=output_stride, mean=mean)
@@ -101,20 +82,6 @@ def deeplabv3plus(
     return network
 
 
-<<<<<<< HEAD
-=======
-def choose_variant(name: str, width: float | None = None, output_stride: int = 16) -> Variant:
-    """The named variant with the given width in place of its own; raises `UserError` for impossible ones."""
-    if name not in VARIANTS:
-        raise UserError(f"variant {name!r}: no such DeepLabv3+; use one of {', '.join(VARIANTS)}")
-    if width is not None and not width > 0:
-        raise UserError(f"width is {width}; use a number above 0, 1 for the paper's maps")
-    if output_stride not in ASPP_RATES:
-        raise UserError(f"output stride is {output_stride}; use 16, or 8 for finer maps")
-    return replace(VARIANTS[name], width=VARIANTS[name].width if width is None else width)
-
-
->>>>>>> pspnet-deeplab
 def encode(x: Any, shape: Variant, output_stride: int) -> tuple[Any, Any]:
     """The encoder's maps at stride 4 and its last."""
     if shape.encoder == "xception":

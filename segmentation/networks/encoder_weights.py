@@ -15,10 +15,7 @@ import numpy as np
 from segmentation.errors import UserError
 
 PICTURE_SCALE = 127.5  # of `prepare_pictures`
-<<<<<<< HEAD
 IMAGENET_MEAN = (123.68, 116.779, 103.939)  # RGB, 0..255, what the weights of VGG16 and ResNet50 expect taken off
-=======
->>>>>>> pspnet-deeplab
 Assignment = tuple[Any, np.ndarray, str]  # a variable of ours, its value, and the layer that the value is from
 
 APPLICATIONS = {

@@ -101,14 +101,6 @@ class AdaptiveAveragePooling(layers.Layer):
         return {**super().get_config(), "bins": self.bins}
 
 
-<<<<<<< HEAD
-=======
-def scaled(maps: int, width: float) -> int:
-    """`maps` times `width`, rounded, 1 at least."""
-    return max(1, round(maps * width))
-
-
->>>>>>> pspnet-deeplab
 def convolution_norm_relu(
     x: Any,
     maps: int,
@@ -197,13 +189,10 @@ def class_scores(
     )(x)
     if padded is not None:
         scores = ResizeLike(dtype="float32", name=f"{prefix}scores_resized_to_picture")([scores, padded])
-<<<<<<< HEAD
     return logits(scores, pictures, prefix)
 
 
 def logits(scores: Any, pictures: Any, prefix: str = "") -> Any:
     """Scores of the padded pictures' size, cropped to that of the pictures, in float32."""
-=======
->>>>>>> pspnet-deeplab
     scores = CropLike(dtype=scores.dtype, name=f"{prefix}cropped_to_picture")([scores, pictures])
     return layers.Activation("linear", dtype="float32", name=f"{prefix}logits")(scores)

@@ -5,23 +5,14 @@ What a pixel is depends on what the scene is: the encoder's maps are averaged ov
 helps training along; inference does without it.
 """
 
-<<<<<<< HEAD
 from dataclasses import dataclass
-=======
-from dataclasses import dataclass, replace
->>>>>>> pspnet-deeplab
 from typing import Any
 
 import keras
 from keras import layers
 
-<<<<<<< HEAD
 from segmentation.networks.choosing import choose, scaled
 from segmentation.networks.encoder_weights import IMAGENET_MEAN, load_encoder_weights
-=======
-from segmentation.errors import UserError
-from segmentation.networks.encoder_weights import load_encoder_weights
->>>>>>> pspnet-deeplab
 from segmentation.networks.layers import (
     PACKAGE,
     AdaptiveAveragePooling,
@@ -29,14 +20,8 @@ from segmentation.networks.layers import (
     class_scores,
     convolution_norm_relu,
     prepare_pictures,
-<<<<<<< HEAD
 )
 from segmentation.networks.resnet import resnet50
-=======
-    scaled,
-)
-from segmentation.networks.resnet import IMAGENET_MEAN, resnet50
->>>>>>> pspnet-deeplab
 
 OUTPUT_STRIDE = 8
 BINS = (1, 2, 3, 6)
@@ -69,11 +54,7 @@ def pspnet(
     `load_encoder_weights`. Trainable parameters of "resnet50" at 11 classes: 48,950,102, and 46,587,467 without the
     head. Raises `UserError` for values that no network can have.
     """
-<<<<<<< HEAD
     shape = choose("PSPNet", VARIANTS, variant, width)
-=======
-    shape = choose_variant(variant, width)
->>>>>>> pspnet-deeplab
     pictures = keras.Input((None, None, 3), name="pictures")
     padded = prepare_pictures(pictures, stride=OUTPUT_STRIDE, mean=IMAGENET_MEAN)
     stages = resnet50(padded, output_stride=OUTPUT_STRIDE, width=shape.width)
@@ -95,18 +76,6 @@ def pspnet(
     return network
 
 
-<<<<<<< HEAD
-=======
-def choose_variant(name: str, width: float | None = None) -> Variant:
-    """The named variant with the given width in place of its own; raises `UserError` for impossible ones."""
-    if name not in VARIANTS:
-        raise UserError(f"variant {name!r}: no such PSPNet; use one of {', '.join(VARIANTS)}")
-    if width is not None and not width > 0:
-        raise UserError(f"width is {width}; use a number above 0, 1 for the paper's maps")
-    return replace(VARIANTS[name], width=VARIANTS[name].width if width is None else width)
-
-
->>>>>>> pspnet-deeplab
 def pyramid_pooling(x: Any) -> Any:
     """The maps and, beside them, their averages over 1, 4, 9 and 36 parts of the picture, as many maps together.
 

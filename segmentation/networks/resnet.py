@@ -8,15 +8,9 @@ from typing import Any
 
 from keras import layers
 
-<<<<<<< HEAD
 from segmentation.networks.choosing import scaled
 from segmentation.networks.layers import convolution_norm_relu
 
-=======
-from segmentation.networks.layers import convolution_norm_relu, scaled
-
-IMAGENET_MEAN = (123.68, 116.779, 103.939)  # RGB, 0..255, as the ImageNet weights of VGG and ResNet expect
->>>>>>> pspnet-deeplab
 EPSILON = 1.001e-5  # of the norms, as in keras.applications, whose weights fit
 BLOCKS = {"conv2": 3, "conv3": 4, "conv4": 6, "conv5": 3}
 MAPS = {"conv2": 64, "conv3": 128, "conv4": 256, "conv5": 512}  # inside a block; four times as many come out

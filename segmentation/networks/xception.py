@@ -9,12 +9,8 @@ from typing import Any
 
 from keras import layers
 
-<<<<<<< HEAD
 from segmentation.networks.choosing import scaled
 from segmentation.networks.layers import convolution_norm_relu, separable_convolution
-=======
-from segmentation.networks.layers import convolution_norm_relu, scaled, separable_convolution
->>>>>>> pspnet-deeplab
 
 EPSILON = 1e-3  # of the norms, as in keras.applications' Xception and TensorFlow's DeepLab
 MIDDLE_BLOCKS = 16
