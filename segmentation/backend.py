@@ -29,8 +29,13 @@ def load_keras() -> None:
         os.close(nowhere)
 
 
-def worth_compiling() -> bool:
-    """Whether XLA should compile whole functions: always, but for TensorFlow on a CPU, where they get slower."""
+def on_cpu_with_tensorflow() -> bool:
+    """Whether Keras runs on TensorFlow and no GPU is there."""
     import keras
 
-    return keras.backend.backend() != "tensorflow" or bool(keras.distribution.list_devices("gpu"))
+    return keras.backend.backend() == "tensorflow" and not keras.distribution.list_devices("gpu")
+
+
+def worth_compiling() -> bool:
+    """Whether XLA should compile whole functions: always, but for TensorFlow on a CPU, where they get slower."""
+    return not on_cpu_with_tensorflow()

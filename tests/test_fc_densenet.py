@@ -4,7 +4,8 @@ import pytest
 from keras import layers
 
 from segmentation.errors import UserError
-from segmentation.networks.fc_densenet import DenseBlock, fc_densenet
+from segmentation.networks.dense_block import DenseBlock
+from segmentation.networks.fc_densenet import fc_densenet
 
 
 def trainable_parameters(network):

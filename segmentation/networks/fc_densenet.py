@@ -9,11 +9,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
-from keras import layers, ops
+from keras import layers
 
 from segmentation.errors import UserError
 from segmentation.networks.choosing import choose
-from segmentation.networks.layers import PACKAGE, class_scores, prepare_pictures
+from segmentation.networks.dense_block import DenseBlock
+from segmentation.networks.layers import class_scores, prepare_pictures
 
 
 @dataclass(frozen=True)
@@ -128,47 +129,3 @@ def transition_up(x: Any, name: str) -> Any:
     return layers.Conv2DTranspose(
         x.shape[-1], 3, strides=2, padding="same", kernel_initializer="he_uniform", name=name
     )(x)
-
-
-@keras.saving.register_keras_serializable(PACKAGE)
-class DenseBlock(layers.Layer):
-    """`depth` layers of batch norm, ReLU, 3x3 convolution and dropout; each sees the input and all new maps.
-
-    The output is the new maps alone, (batch, height, width, depth * growth_rate).
-    """
-
-    def __init__(self, depth: int, growth_rate: int, dropout: float, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.depth, self.growth_rate, self.dropout = depth, growth_rate, dropout
-        inner = {"dtype": self.dtype_policy}
-        self.norms = [layers.BatchNormalization(name=f"norm_{i}", **inner) for i in range(1, depth + 1)]
-        self.convolutions = [
-            layers.Conv2D(growth_rate, 3, padding="same", kernel_initializer="he_uniform", name=f"conv_{i}", **inner)
-            for i in range(1, depth + 1)
-        ]
-        self.dropouts = [layers.Dropout(dropout, name=f"dropout_{i}", **inner) for i in range(1, depth + 1)]
-
-    def build(self, shape: tuple) -> None:
-        """Make the weights: every layer's input is `growth_rate` maps wider than the one before."""
-        for i, (norm, convolution) in enumerate(zip(self.norms, self.convolutions, strict=True)):
-            seen = (*shape[:3], shape[3] + i * self.growth_rate)
-            norm.build(seen)
-            convolution.build(seen)
-
-    def call(self, x: Any, training: bool | None = None) -> Any:
-        """New maps of all layers, in their order."""
-        stack = [x]
-        for norm, convolution, dropout in zip(self.norms, self.convolutions, self.dropouts, strict=True):
-            seen = ops.concatenate(stack, axis=-1) if len(stack) > 1 else x
-            new = convolution(ops.relu(norm(seen, training=training)))
-            stack.append(dropout(new, training=training))
-        return ops.concatenate(stack[1:], axis=-1) if self.depth > 1 else stack[1]
-
-    def compute_output_shape(self, shape: tuple) -> tuple:
-        """The input's size, `depth * growth_rate` maps."""
-        return (*shape[:3], self.depth * self.growth_rate)
-
-    def get_config(self) -> dict:
-        """For the model file."""
-        own = {"depth": self.depth, "growth_rate": self.growth_rate, "dropout": self.dropout}
-        return {**super().get_config(), **own}
