@@ -18,7 +18,7 @@ def choose(
     """
     if name not in variants:
         raise UserError(f"variant {name!r}: no such {network}; use one of {', '.join(variants)}")
-    if width is not None and width <= 0:
+    if width is not None and not width > 0:
         raise UserError(f"width is {width}; use a number above 0, 1 for the paper's maps")
     given = {key: value for key, value in {"width": width, **changes}.items() if value is not None}
     return replace(variants[name], **given)  # type: ignore[type-var]
