@@ -161,19 +161,25 @@ def _drop(x: tf.Tensor, seed: tf.Tensor, rate: float) -> tf.Tensor:
     """Dropout whose mask follows from `seed`, two uint32, and the place of an element alone.
 
     Its bits are a hash of the place by MurmurHash3's last steps (Appleby, 2011): no source for statistics, but good
-    enough to drop by, and far faster than TensorFlow's generators.
+    enough to drop by, and far faster than TensorFlow's generators. The seeds are hashed first, because those of
+    neighbouring layers and steps differ by little.
     """
     if rate == 0:
         return x
-
-    def mixed(bits: tf.Tensor, shift: int, factor: int) -> tf.Tensor:
-        return (bits ^ tf.bitwise.right_shift(bits, _unsigned(shift))) * _unsigned(factor)
-
+    key = _hash(seed[0] + _hash(seed[1]))
     place = tf.reshape(tf.cast(tf.range(tf.size(x)), tf.uint32), tf.shape(x))
-    bits = mixed(place * _unsigned(0x9E3779B1) + seed[0], 16, 0x85EBCA6B)
-    bits = mixed(bits + seed[1], 13, 0xC2B2AE35)
-    bits = mixed(bits, 16, 1)
+    bits = _hash((place * _unsigned(0x9E3779B1)) ^ key, _hash(key))
     return tf.where(bits >= _unsigned(int(rate * 2**32)), x / (1 - rate), 0.0)
+
+
+def _hash(bits: tf.Tensor, key: tf.Tensor | int = 0) -> tf.Tensor:
+    """uint32 whose every bit depends on every one of `bits`; `key` makes one hash of many."""
+
+    def mixed(bits: tf.Tensor, shift: int) -> tf.Tensor:
+        return bits ^ tf.bitwise.right_shift(bits, _unsigned(shift))
+
+    bits = mixed(bits, 16) * _unsigned(0x85EBCA6B) + tf.cast(key, tf.uint32)
+    return mixed(mixed(bits, 13) * _unsigned(0xC2B2AE35), 16)
 
 
 def _unsigned(value: int) -> tf.Tensor:
