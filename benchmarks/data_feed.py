@@ -28,6 +28,7 @@ def main(settings: Any) -> None:
 
     from segmentation.dataset.batches import Batches
     from segmentation.networks.fc_densenet import fc_densenet
+    from segmentation.recipes import LIGHT
     from segmentation.training import compile_network
 
     dataset = open_dataset(settings.dataset)
@@ -42,7 +43,7 @@ def main(settings: Any) -> None:
         class_weights=np.ones(256, np.float32),
     )
     network = fc_densenet(len(batches.labels.classes))
-    compile_network(network, learning_rate=1e-3, weight_decay=1e-4, steps=100)
+    compile_network(network, LIGHT, steps_per_epoch=100, epochs=1)
     batch = batches[0]
     network.train_on_batch(*batch)
 

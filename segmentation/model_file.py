@@ -13,7 +13,6 @@ from segmentation.backend import worth_compiling
 from segmentation.errors import UserError
 from segmentation.labels import LabelTable, parse_labels
 from segmentation.networks import catalogue  # noqa: F401  registers the layers that a file may name
-from segmentation.networks.pspnet import without_auxiliary
 
 NOTES = "segmentation.json"  # our part of the archive that Keras writes
 
@@ -51,14 +50,19 @@ def save_model(trained: TrainedModel, path: Path, with_optimizer: bool = False) 
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.part.keras")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        network = trained.network if with_optimizer else without_auxiliary(trained.network)
-        network.save(temporary, include_optimizer=with_optimizer)
+        network = trained.network if with_optimizer else for_inference(trained.network)
+        network.save(temporary)
         with zipfile.ZipFile(temporary, "a") as archive:
             archive.writestr(NOTES, json.dumps(notes, indent=1))
         temporary.replace(path)
     except OSError as error:
         temporary.unlink(missing_ok=True)
         raise UserError(f"{path}: cannot be written ({error.strerror or error}); free or change it") from None
+
+
+def for_inference(network: keras.Model) -> keras.Model:
+    """The same layers and weights, without optimizer and auxiliary head."""
+    return keras.Model(network.inputs[0], network.outputs[0], name=network.name)
 
 
 def load_model(path: Path, with_optimizer: bool = False) -> TrainedModel:

@@ -6,8 +6,9 @@ from keras import layers
 from segmentation.backend import worth_compiling
 from segmentation.errors import UserError
 from segmentation.labels import VOID
+from segmentation.model_file import for_inference
 from segmentation.networks.layers import AdaptiveAveragePooling, ResizeLike
-from segmentation.networks.pspnet import AuxiliaryModel, pspnet, without_auxiliary
+from segmentation.networks.pspnet import AuxiliaryModel, pspnet
 
 
 @pytest.fixture(scope="module")
@@ -140,13 +141,12 @@ def test_a_file_brings_back_both_heads_and_the_optimizer(batch, tmp_path):
 
 def test_the_network_for_inference_is_the_same_without_the_head(network, batch, tmp_path):
     assert type(network) is AuxiliaryModel and network(batch[0], training=True)[1].shape == (2, 19, 27, 3)
-    best = without_auxiliary(network)
+    best = for_inference(network)
     best.save(tmp_path / "best.keras")
     loaded = keras.saving.load_model(tmp_path / "best.keras", safe_mode=True)
     assert not any("auxiliary" in layer.name for layer in loaded.layers)
     assert loaded.output_shape == network.output_shape and loaded.name == network.name
     np.testing.assert_allclose(loaded.predict_on_batch(batch[0]), network.predict_on_batch(batch[0]), atol=1e-5)
-    assert without_auxiliary(best) is best
 
 
 @pytest.mark.parametrize("wrong", [{"variant": "resnet18"}, {"width": 0}, {"width": float("nan")}])

@@ -104,6 +104,7 @@ def test_model_file_holds_all_that_inference_needs(tiny_model, tmp_path):
     assert (loaded.labels, loaded.height, loaded.width) == (tiny_model.labels, 32, 48)
     assert loaded.best_score == 0.25
     assert [file.name for file in tmp_path.iterdir()] == ["model.keras"]
+    assert not loaded.network.compiled, "its state would make the file three times as large"
 
 
 @pytest.mark.parametrize("spoil", ["missing", "cut", "text", "plain Keras"])

@@ -95,7 +95,7 @@ class AuxiliaryModel(keras.Model):
     """A network of two outputs, (logits, auxiliary logits), the second of which counts in the training loss alone.
 
     Called with `training=True` it gives both, otherwise the logits alone: compile, `fit`, `evaluate` and `predict`
-    as if there were one output. `without_auxiliary` gives the network for inference.
+    as if there were one output. The file for inference is saved without the second.
     """
 
     AUXILIARY_WEIGHT = 0.4  # the paper's
@@ -124,10 +124,3 @@ class AuxiliaryModel(keras.Model):
         """The compiled metrics, of the logits alone."""
         logits = y_pred[0] if isinstance(y_pred, tuple | list) else y_pred
         return super().compute_metrics(x, y, logits, sample_weight)
-
-
-def without_auxiliary(network: keras.Model) -> keras.Model:
-    """The network for inference: the same layers and weights, without an auxiliary head if there is one."""
-    if not isinstance(network, AuxiliaryModel):
-        return network
-    return keras.Model(network.inputs[0], network.outputs[0], name=network.name)
