@@ -11,7 +11,7 @@ The best network by validation mean IoU is in models/, with its curves; 03_infer
 from pathlib import Path
 from typing import Any, Literal
 
-from segmentation.backend import load_keras
+from segmentation.backend import best_precision, load_keras
 from segmentation.dataset.check import check_folders
 from segmentation.dataset.folder import open_dataset
 from segmentation.dataset.split import split_by_run
@@ -50,7 +50,8 @@ WEIGHT_DECAY: float | None = None  # None: the recipe's; light: 1e-4
 CROP: tuple[int, int] | None = None  # width and height of random windows to train on; None: the recipe's; light: SIZE
 DROPOUT: float | None = None  # fc_densenet: 0 to below 1; None: the recipe's; light: 0, for short trainings
 CLASS_WEIGHTING: float | None = None  # 0: pixels weigh alike in the loss; 1: classes do; None: the recipe's; light: 0.5
-PRECISION: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"  # mixed_*: for GPUs and newest CPUs
+PRECISION: Literal["float32", "mixed_bfloat16", "mixed_float16"] | None = None  # None: bfloat16 where the CPU has it
+RECOMPUTE = False  # fc_densenet on a CPU: keep less for the backward pass and compute it again, when memory runs out
 SEED = 1  # decides weights, split, order and augmentation
 THREADS = 2  # that read and prepare pictures
 
@@ -100,9 +101,11 @@ def train(settings: Any, labels: LabelTable, samples: Any, held_out: Any, class_
     from segmentation import training
     from segmentation.dataset.batches import Batches
     from segmentation.model_file import load_model
+    from segmentation.networks.dense_block import DenseBlock
 
     keras.utils.set_random_seed(settings.seed)
-    keras.config.set_dtype_policy(settings.precision)
+    keras.config.set_dtype_policy(settings.precision or best_precision())
+    DenseBlock.recompute = settings.recompute
     recipe = recipe_of(settings)
     width, height = settings.size
     common = {
@@ -121,7 +124,7 @@ def train(settings: Any, labels: LabelTable, samples: Any, held_out: Any, class_
 
     trained = start_or_resume(settings, recipe, model, last, batches, [sample.name for sample in held_out])
     training.decay_weights(trained.network, recipe)
-    print(f"{trained.network.name}: {trained.network.count_params():,} parameters")
+    print(f"{trained.network.name}: {trained.network.count_params():,} parameters, {keras.config.dtype_policy().name}")
     print(f"{len(samples)} pictures to train on, {len(held_out)} to validate, {len(batches)} steps an epoch")
     whole = training.fit(
         trained,
@@ -153,7 +156,7 @@ def start_or_resume(settings: Any, recipe: Recipe, model: Path, last: Path, batc
     from segmentation.model_file import TrainedModel, load_model
     from segmentation.networks.catalogue import build_network
 
-    free = ("model", "resume", "check", "threads")  # may change in the middle of a training
+    free = ("model", "resume", "check", "threads", "recompute")  # may change in the middle of a training
     notes = {name: str(value) for name, value in vars(settings).items() if name not in free}
     notes["held_out"] = held_out
     if settings.resume:

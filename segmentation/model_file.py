@@ -61,8 +61,14 @@ def save_model(trained: TrainedModel, path: Path, with_optimizer: bool = False) 
 
 
 def for_inference(network: keras.Model) -> keras.Model:
-    """The same layers and weights, without optimizer and auxiliary head."""
-    return keras.Model(network.inputs[0], network.outputs[0], name=network.name)
+    """The same layers and weights, without optimizer and auxiliary head, in float32: it is for any machine."""
+    plain = keras.Model(network.inputs[0], network.outputs[0], name=network.name)
+    config = json.dumps(keras.saving.serialize_keras_object(plain))
+    for policy in ("mixed_bfloat16", "mixed_float16", "bfloat16", "float16"):
+        config = config.replace(f'"{policy}"', '"float32"')
+    copy = keras.saving.deserialize_keras_object(json.loads(config))
+    copy.set_weights(plain.get_weights())
+    return copy
 
 
 def load_model(path: Path, with_optimizer: bool = False) -> TrainedModel:

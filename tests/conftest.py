@@ -54,6 +54,7 @@ def make_dataset(tmp_path: Path) -> Callable[..., Path]:
 
 
 TINY = ("--groups", "1", "--layers-per-block", "1", "--growth-rate", "4", "--size", "48", "32", "--batch-size", "2")
+TINY += ("--precision", "float32")  # alike on all machines
 
 
 def start_script(script: str, *arguments: object, **environment: str) -> subprocess.Popen:

@@ -3,6 +3,7 @@ import os
 import signal
 import time
 import zipfile
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -105,6 +106,21 @@ def test_model_file_holds_all_that_inference_needs(tiny_model, tmp_path):
     assert loaded.best_score == 0.25
     assert [file.name for file in tmp_path.iterdir()] == ["model.keras"]
     assert not loaded.network.compiled, "its state would make the file three times as large"
+
+
+def test_a_network_trained_in_bfloat16_is_filed_in_float32(tiny_model, tmp_path):
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        network = fc_densenet(3, groups=1, layers_per_block=1, growth_rate=4)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    tiny_model.network.set_weights(network.get_weights())
+    save_model(replace(tiny_model, network=network), tmp_path / "model.keras")
+    loaded = load_model(tmp_path / "model.keras").network
+    assert {layer.compute_dtype for layer in loaded.layers} == {"float32"}
+    pictures = np.random.default_rng(0).integers(0, 255, (1, 30, 50, 3)).astype(np.uint8)
+    expected = tiny_model.network.predict_on_batch(pictures)
+    np.testing.assert_allclose(loaded.predict_on_batch(pictures), expected, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("spoil", ["missing", "cut", "text", "plain Keras"])
