@@ -20,6 +20,7 @@ from typing import Any, Literal
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.peer import KERAS_PEERS, TORCH_PEERS
 from segmentation.backend import load_keras
 from segmentation.flags import run
 
@@ -30,18 +31,6 @@ ROUNDS = 4  # turns of every peer
 STEPS = 4  # in a row, each turn
 PEERS: tuple[str, ...] = ("fast", "plain Keras", "PyTorch")  # how the names of those to measure begin
 TORCH_PYTHON = Path(sys.executable)  # the interpreter that has torch
-
-KERAS_PEERS = {
-    "fast, bfloat16": {"path": "fast", "precision": "mixed_bfloat16"},
-    "fast, bfloat16, recompute": {"path": "fast", "precision": "mixed_bfloat16", "recompute": True},
-    "fast, float32": {"path": "fast", "precision": "float32"},
-    "plain Keras, bfloat16": {"path": "portable", "precision": "mixed_bfloat16"},
-    "plain Keras, float32": {"path": "portable", "precision": "float32"},
-}
-TORCH_PEERS = {
-    "PyTorch, bfloat16": {"checkpoint": False},
-    "PyTorch, bfloat16, checkpoints": {"checkpoint": True},
-}
 
 
 class Peer:

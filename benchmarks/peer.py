@@ -10,6 +10,18 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 
+KERAS_PEERS = {
+    "fast, bfloat16": {"path": "fast", "precision": "mixed_bfloat16"},
+    "fast, bfloat16, recompute": {"path": "fast", "precision": "mixed_bfloat16", "recompute": True},
+    "fast, float32": {"path": "fast", "precision": "float32"},
+    "plain Keras, bfloat16": {"path": "portable", "precision": "mixed_bfloat16"},
+    "plain Keras, float32": {"path": "portable", "precision": "float32"},
+}
+TORCH_PEERS = {
+    "PyTorch, bfloat16": {"checkpoint": False},
+    "PyTorch, bfloat16, checkpoints": {"checkpoint": True},
+}
+
 
 def serve(orders: Mapping[str, Callable[[int], list[float]]]) -> None:
     """Answer orders with the numbers that they give and the peak memory so far, until standard input ends."""
