@@ -11,7 +11,7 @@ from segmentation.networks.layers import PACKAGE
 
 @keras.saving.register_keras_serializable(PACKAGE)
 class DenseBlock(layers.Layer):
-    """`depth` layers of batch norm, ReLU, 3x3 convolution and dropout; each sees the input and all new maps.
+    """`depth` layers of batch norm, ReLU, convolution and dropout; each sees the input and all new maps.
 
     The output is the new maps alone, (batch, height, width, depth * growth_rate).
 
@@ -23,13 +23,15 @@ class DenseBlock(layers.Layer):
     path: Literal["auto", "fast", "portable"] = "auto"
     recompute = False
 
-    def __init__(self, depth: int, growth_rate: int, dropout: float, **kwargs: Any) -> None:
+    def __init__(self, depth: int, growth_rate: int, dropout: float, kernel_size: int = 3, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.depth, self.growth_rate, self.dropout = depth, growth_rate, dropout
+        self.depth, self.growth_rate, self.dropout, self.kernel_size = depth, growth_rate, dropout, kernel_size
         inner = {"dtype": self.dtype_policy}
         self.norms = [layers.BatchNormalization(name=f"norm_{i}", **inner) for i in range(1, depth + 1)]
         self.convolutions = [
-            layers.Conv2D(growth_rate, 3, padding="same", kernel_initializer="he_uniform", name=f"conv_{i}", **inner)
+            layers.Conv2D(
+                growth_rate, kernel_size, padding="same", kernel_initializer="he_uniform", name=f"conv_{i}", **inner
+            )
             for i in range(1, depth + 1)
         ]
         self.dropouts = [layers.Dropout(dropout, name=f"dropout_{i}", **inner) for i in range(1, depth + 1)]
@@ -53,8 +55,8 @@ class DenseBlock(layers.Layer):
 
     def get_config(self) -> dict:
         """For the model file."""
-        own = {"depth": self.depth, "growth_rate": self.growth_rate, "dropout": self.dropout}
-        return {**super().get_config(), **own}
+        own = ("depth", "growth_rate", "dropout", "kernel_size")
+        return {**super().get_config(), **{name: getattr(self, name) for name in own}}
 
     def _takes_fast_path(self, training: Any) -> bool:
         """By `path`; a frozen batch norm in training and types other than float32 and bfloat16 need the portable."""

@@ -114,12 +114,9 @@ def dense_block(x: Any, depth: int, shape: Variant, name: str) -> Any:
 
 
 def transition_down(x: Any, shape: Variant, name: str) -> Any:
-    """Batch norm, ReLU, 1x1 convolution, dropout and 2x2 pooling: half the size."""
+    """Batch norm, ReLU, 1x1 convolution and dropout, which is a dense block's layer, and 2x2 pooling: half the size."""
     maps = int(x.shape[-1] * shape.compression)
-    x = layers.BatchNormalization(name=f"{name}_norm")(x)
-    x = layers.ReLU(name=f"{name}_relu")(x)
-    x = layers.Conv2D(maps, 1, kernel_initializer="he_uniform", name=f"{name}_conv")(x)
-    x = layers.Dropout(shape.dropout, name=f"{name}_dropout")(x)
+    x = DenseBlock(1, maps, shape.dropout, kernel_size=1, name=f"{name}_layer")(x)
     pooling = {"max": layers.MaxPooling2D, "average": layers.AveragePooling2D}[shape.pooling]
     return pooling(2, name=name)(x)
 
