@@ -35,6 +35,7 @@ def main() -> None:
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         jit_compile=False,
     )
+    network.optimizer.build(network.trainable_variables)
     random, shape = np.random.default_rng(0), (settings["batch"], settings["size"], settings["size"])
     pictures = random.integers(0, 256, (*shape, 3)).astype(np.uint8)
     classes = random.integers(0, CLASSES, shape).astype(np.uint8)

@@ -55,6 +55,8 @@ def compile_network(network: keras.Model, recipe: Recipe, *, steps_per_epoch: in
         metrics=[keras.metrics.MeanIoU(class_count(network), ignore_class=VOID, sparse_y_pred=False, name="mean_iou")],
         jit_compile=worth_compiling(),
     )
+    # Built by the first step, the optimizer's variables would make TensorFlow trace that step twice.
+    network.optimizer.build(network.trainable_variables)
 
 
 def learning_rate_schedule(recipe: Recipe, steps_per_epoch: int, epochs: int) -> Any:
@@ -118,6 +120,7 @@ def fit(
     keeper = KeepModels(trained, best, last, after_epoch)
     stopper = StopOnInterrupt()
     progress = TqdmCallback(verbose=1, dynamic_ncols=True)
+    print("Preparing the first step: the network is traced and compiled, which can take half a minute")
     trained.network.fit(
         training,
         validation_data=validation,

@@ -13,9 +13,9 @@ from segmentation.networks.fc_densenet import fc_densenet  # noqa: E402
 WAYS = {"portable": {"path": "portable"}, "fast": {"path": "fast"}, "recomputing": {"path": "fast", "recompute": True}}
 
 
-def make_block(shape, depth, growth_rate, dropout=0.0, policy="float32", path="fast", recompute=False):
+def make_block(shape, depth, growth_rate, kernel=3, dropout=0.0, policy="float32", path="fast", recompute=False):
     """A block whose weights and statistics no initialiser would give, the same for every way."""
-    block = DenseBlock(depth, growth_rate, dropout, dtype=policy)
+    block = DenseBlock(depth, growth_rate, dropout, kernel, dtype=policy)
     block.path, block.recompute = path, recompute
     block.build(shape)
     random = np.random.default_rng(1)
@@ -43,17 +43,16 @@ def all_that_follows(block, shape, training):
 
 
 SHAPES = pytest.mark.parametrize(
-    ("shape", "depth", "growth_rate"), [((2, 9, 7, 5), 3, 4), ((1, 16, 12, 36), 4, 12), ((3, 5, 4, 6), 1, 16)]
+    "sizes", [((2, 9, 7, 5), 3, 4), ((1, 16, 12, 36), 4, 12), ((3, 5, 4, 6), 1, 16), ((2, 8, 6, 9), 1, 5, 1)]
 )
 
 
 @pytest.mark.parametrize("training", [False, True])
 @pytest.mark.parametrize("way", ["fast", "recomputing"])
 @SHAPES
-def test_maps_gradients_and_statistics_equal_the_portable_ones(shape, depth, growth_rate, way, training):
+def test_maps_gradients_and_statistics_equal_the_portable_ones(sizes, way, training):
     found, expected = (
-        all_that_follows(make_block(shape, depth, growth_rate, **WAYS[name]), shape, training)
-        for name in (way, "portable")
+        all_that_follows(make_block(*sizes, **WAYS[name]), sizes[0], training) for name in (way, "portable")
     )
     for (name, values), reference in zip(found.items(), expected.values(), strict=True):
         assert far(values, reference) <= 1e-4, name
@@ -61,9 +60,9 @@ def test_maps_gradients_and_statistics_equal_the_portable_ones(shape, depth, gro
 
 @pytest.mark.parametrize("training", [False, True])
 @SHAPES
-def test_bfloat16_is_as_near_to_float32_as_the_portable_way_is(shape, depth, growth_rate, training):
+def test_bfloat16_is_as_near_to_float32_as_the_portable_way_is(sizes, training):
     exact, found, portable = (
-        all_that_follows(make_block(shape, depth, growth_rate, policy=policy, path=path), shape, training).values()
+        all_that_follows(make_block(*sizes, policy=policy, path=path), sizes[0], training).values()
         for policy, path in (("float32", "portable"), ("mixed_bfloat16", "fast"), ("mixed_bfloat16", "portable"))
     )
     distances = np.array([[far(a, b) for a, b in zip(way, exact, strict=True)] for way in (found, portable)])
@@ -120,16 +119,18 @@ def test_the_same_seed_drops_the_same_and_any_place_is_like_another():
         assert (shifted & one).mean() == pytest.approx(0.25, abs=0.01)
 
 
-@pytest.mark.parametrize("recompute", [False, True])
-def test_the_gradient_passes_only_where_dropout_kept(recompute):
-    shape = (2, 8, 8, 3)
-    block = make_block(shape, 1, 4, dropout=0.5, recompute=recompute)
-    x = tf.constant(np.random.default_rng(0).normal(size=shape), tf.float32)
-    with tf.GradientTape() as tape:
-        new = block(x, training=True)
-        total = tf.reduce_sum(new)
-    of_bias = tape.gradient(total, block.convolutions[0].bias.value)
-    np.testing.assert_allclose(of_bias, 2 * (new.numpy() != 0).sum((0, 1, 2)), rtol=1e-5)
+@pytest.mark.parametrize("way", ["fast", "recomputing"])
+def test_with_dropout_all_gradients_equal_the_portable_ones_under_the_same_mask(way, monkeypatch):
+    shape, growth_rate, rate = (2, 9, 7, 5), 4, 0.3
+    found = all_that_follows(make_block(shape, 3, growth_rate, dropout=rate, **WAYS[way]), shape, training=True)
+    masks = np.split((found["new maps"] != 0) / (1 - rate), 3, axis=-1)
+    portable = make_block(shape, 3, growth_rate, dropout=rate, path="portable")
+    for dropout, mask in zip(portable.dropouts, masks, strict=True):
+        assert 0.6 < (mask > 0).mean() < 0.8
+        monkeypatch.setattr(dropout, "call", lambda x, mask=mask, **_: x * mask.astype("float32"))
+    expected = all_that_follows(portable, shape, training=True)
+    for (name, values), reference in zip(found.items(), expected.values(), strict=True):
+        assert far(values, reference) <= 1e-4, name
 
 
 def test_a_network_saved_from_one_way_gives_the_same_in_the_other(tmp_path):
@@ -151,6 +152,6 @@ def test_a_network_saved_from_one_way_gives_the_same_in_the_other(tmp_path):
 
 def set_path(network, path):
     blocks = [layer for layer in network.layers if isinstance(layer, DenseBlock)]
-    assert len(blocks) == 5
+    assert len(blocks) == 5 + 2, "dense blocks and the layers of transitions down"
     for block in blocks:
         block.path = path

@@ -50,8 +50,11 @@ class Part(NamedTuple):
 
 
 def traced(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function as a TensorFlow graph, traced once for all shapes: blocks of equal depth share it."""
-    return tf.function(function, autograph=False, reduce_retracing=True)
+    """The function as a TensorFlow graph, traced once for all shapes: blocks of equal depth share it.
+
+    Not inlined, so that TensorFlow also optimises it once and not at every place that calls it.
+    """
+    return tf.function(function, autograph=False, reduce_retracing=True, experimental_attributes={"_noinline": True})
 
 
 # ------------------------------------------------------------------------------------------- forward
