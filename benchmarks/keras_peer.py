@@ -26,12 +26,13 @@ def main() -> None:
 
     from segmentation.networks.dense_block import DenseBlock
     from segmentation.networks.fc_densenet import fc_densenet
+    from segmentation.optimizer import AdamW
 
     DenseBlock.path, DenseBlock.recompute = settings["path"], settings["recompute"]
     keras.config.set_dtype_policy(settings["precision"])
     network = fc_densenet(CLASSES, variant=settings["variant"])
     network.compile(
-        keras.optimizers.AdamW(1e-3),
+        keras.optimizers.AdamW(1e-3) if settings["path"] == "portable" else AdamW(1e-3),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         jit_compile=False,
     )

@@ -11,9 +11,9 @@ import time
 from collections.abc import Callable, Mapping
 
 KERAS_PEERS = {
-    "fast, bfloat16": {"path": "fast", "precision": "mixed_bfloat16"},
-    "fast, bfloat16, recompute": {"path": "fast", "precision": "mixed_bfloat16", "recompute": True},
-    "fast, float32": {"path": "fast", "precision": "float32"},
+    "fast, bfloat16": {"path": "auto", "precision": "mixed_bfloat16"},
+    "fast, bfloat16, recompute": {"path": "auto", "precision": "mixed_bfloat16", "recompute": True},
+    "fast, float32": {"path": "auto", "precision": "float32"},
     "plain Keras, bfloat16": {"path": "portable", "precision": "mixed_bfloat16"},
     "plain Keras, float32": {"path": "portable", "precision": "float32"},
 }

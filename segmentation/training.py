@@ -18,6 +18,7 @@ from segmentation.errors import UserError
 from segmentation.labels import VOID
 from segmentation.metrics import Counts, confusion_matrix
 from segmentation.model_file import TrainedModel, save_model
+from segmentation.optimizer import AdamW
 from segmentation.recipes import Recipe
 
 
@@ -42,7 +43,7 @@ def compile_network(network: keras.Model, recipe: Recipe, *, steps_per_epoch: in
     """
     schedule = learning_rate_schedule(recipe, steps_per_epoch, epochs)
     optimizers = {
-        "adamw": lambda: keras.optimizers.AdamW(schedule, weight_decay=recipe.weight_decay),
+        "adamw": lambda: AdamW(schedule, decay=recipe.weight_decay),
         "adam": lambda: keras.optimizers.Adam(schedule),
         "rmsprop": lambda: keras.optimizers.RMSprop(schedule),
         "sgd": lambda: keras.optimizers.SGD(schedule, momentum=recipe.momentum),

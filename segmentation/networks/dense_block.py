@@ -1,5 +1,6 @@
 """The dense block of FC-DenseNet and other densely connected networks."""
 
+import math
 from typing import Any, Literal
 
 import keras
@@ -7,6 +8,8 @@ from keras import layers, ops
 
 from segmentation.backend import on_cpu_with_tensorflow
 from segmentation.networks.layers import PACKAGE
+
+SMALL = 100_000  # values of a picture's maps; up to here the fast way saves less time than its compilation takes
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
@@ -16,8 +19,9 @@ class DenseBlock(layers.Layer):
     The output is the new maps alone, (batch, height, width, depth * growth_rate).
 
     Two ways lead to the same output. "portable" is plain Keras for every backend; "fast" is for TensorFlow on a CPU,
-    where "auto" takes it. `DenseBlock.path = "portable"` sets the way for all blocks, `block.path` for one;
-    `recompute` makes the fast way keep less for the backward pass and compute more. Neither is part of a model file.
+    where "auto" takes it for all but small maps. `DenseBlock.path = "portable"` sets the way for all blocks,
+    `block.path` for one; `recompute` makes the fast way keep less for the backward pass and compute more. Neither is
+    part of a model file.
     """
 
     path: Literal["auto", "fast", "portable"] = "auto"
@@ -45,9 +49,11 @@ class DenseBlock(layers.Layer):
 
     def call(self, x: Any, training: bool | None = None) -> Any:
         """New maps of all layers, in their order."""
-        if not self._takes_fast_path(training):
+        if not self._takes_fast_path(x.shape, training):
             return self._plain(x, training)
-        return self._train_fast(x) if training else self._infer_fast(x)
+        new = self._train_fast(x) if training else self._infer_fast(x)
+        new.set_shape(self.compute_output_shape(x.shape))  # which the fast way's graph, made for any, does not tell
+        return new
 
     def compute_output_shape(self, shape: tuple) -> tuple:
         """The input's size, `depth * growth_rate` maps."""
@@ -58,9 +64,10 @@ class DenseBlock(layers.Layer):
         own = ("depth", "growth_rate", "dropout", "kernel_size")
         return {**super().get_config(), **{name: getattr(self, name) for name in own}}
 
-    def _takes_fast_path(self, training: Any) -> bool:
+    def _takes_fast_path(self, shape: tuple, training: Any) -> bool:
         """By `path`; a frozen batch norm in training and types other than float32 and bfloat16 need the portable."""
-        wanted = self.path == "fast" or (self.path == "auto" and on_cpu_with_tensorflow())
+        small = None not in shape[1:] and math.prod(shape[1:]) <= SMALL
+        wanted = self.path == "fast" or (self.path == "auto" and on_cpu_with_tensorflow() and not small)
         frozen = training and not all(norm.trainable for norm in self.norms)
         return wanted and not frozen and self.compute_dtype in ("float32", "bfloat16")
 

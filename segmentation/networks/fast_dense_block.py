@@ -68,9 +68,13 @@ def infer(x: tf.Tensor, layers: list[Weights], statistics: list[tuple], epsilon:
 @traced
 def _infer(x: tf.Tensor, layers: list[Weights], statistics: list[tuple], epsilon: float) -> tf.Tensor:
     new: list[tf.Tensor] = []
+    stack = x
     for weights, (mean, variance) in zip(layers, statistics, strict=True):
-        parts = _parts(x, _stacked(new), weights, _norm(weights, mean, variance, epsilon))
-        new.append(kernels.add_bias(_convolve(parts, [_normalise(part) for part in parts]), weights.bias))
+        norm = _norm(weights, mean, variance, epsilon)
+        # One convolution of a copied stack: without a backward pass to feed, that is faster than two of its parts.
+        maps = tf.nn.conv2d(kernels.normalise(stack, norm.scale, norm.shift), weights.kernel, 1, "SAME")
+        new.append(tf.nn.bias_add(maps, tf.cast(weights.bias, x.dtype)))
+        stack = tf.concat([stack, new[-1]], 3)
     return _stacked(new)
 
 
@@ -90,7 +94,7 @@ def train(
         new, mean, variance, kept = _forward(x, layers, dropout, epsilon, recompute)
 
         def gradient(upstream: tf.Tensor, *_: tf.Tensor) -> tuple:
-            of_x, of_layers = _backward(upstream, x, new, mean, variance, kept, layers, dropout, epsilon)
+            of_x, of_layers = _backward(x, upstream, new, mean, variance, kept, layers, dropout, epsilon)
             return of_x, *(value for weights in of_layers for value in weights)
 
         return (new, mean, variance), gradient
@@ -120,8 +124,8 @@ def _forward(x: tf.Tensor, layers: list[Weights], dropout: Dropout, epsilon: flo
 
 @traced
 def _backward(
-    upstream: tf.Tensor,
     x: tf.Tensor,
+    upstream: tf.Tensor,
     new: tf.Tensor,
     mean: tf.Tensor,
     variance: tf.Tensor,

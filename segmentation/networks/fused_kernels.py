@@ -31,14 +31,12 @@ def normalise(x: tf.Tensor, scale: tf.Tensor, shift: tf.Tensor) -> tf.Tensor:
     return tf.cast(tf.nn.relu(_wide(x) * scale + shift), x.dtype)
 
 
-def add_bias(parts: list[tf.Tensor], bias: tf.Tensor) -> tf.Tensor:
-    """Sum of the maps of one or two convolutions and the bias."""
-    return add_bias_and_drop(parts, bias, tf.zeros(2, tf.uint32), 0.0)
-
-
 @compiled
 def add_bias_and_drop(parts: list[tf.Tensor], bias: tf.Tensor, seed: tf.Tensor, rate: float) -> tf.Tensor:
-    """As `add_bias`, then dropout: a share of `rate` of all elements becomes 0; `seed`, two uint32, decides which."""
+    """Sum of the maps of one or two convolutions and the bias, then dropout.
+
+    A share of `rate` of all elements becomes 0; `seed`, two uint32, decides which.
+    """
     total = sum(_wide(part) for part in parts) + bias
     return tf.cast(_drop(total, seed, rate), parts[0].dtype)
 
