@@ -7,6 +7,7 @@ copied. The backward pass needs the block's input, its new maps, and what the la
 ReLU, which can be kept or made again.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -54,7 +55,18 @@ def traced(function: Callable[..., Any]) -> Callable[..., Any]:
 
     Not inlined, so that TensorFlow also optimises it once and not at every place that calls it.
     """
-    return tf.function(function, autograph=False, reduce_retracing=True, experimental_attributes={"_noinline": True})
+    graph = tf.function(function, autograph=False, experimental_attributes={"_noinline": True})
+
+    @functools.wraps(function)
+    def general(*args: Any) -> Any:
+        graph.get_concrete_function(*tf.nest.map_structure(_of_any_size, args))  # or it is traced for these sizes
+        return graph(*args)
+
+    return general
+
+
+def _of_any_size(value: Any) -> Any:
+    return tf.TensorSpec([None] * value.shape.rank, value.dtype) if isinstance(value, tf.Tensor) else value
 
 
 # ------------------------------------------------------------------------------------------- forward
