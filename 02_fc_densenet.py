@@ -51,14 +51,14 @@ CROP: tuple[int, int] | None = None  # width and height of random windows to tra
 DROPOUT: float | None = None  # fc_densenet: 0 to below 1; None: the recipe's; light: 0, for short trainings
 CLASS_WEIGHTING: float | None = None  # 0: pixels weigh alike in the loss; 1: classes do; None: the recipe's; light: 0.5
 PRECISION: Literal["float32", "mixed_bfloat16", "mixed_float16"] | None = None  # None: bfloat16 where the CPU has it
-RECOMPUTE = False  # fc_densenet on a CPU: keep less for the backward pass and compute it again, when memory runs out
+DENSE_BLOCK: Literal["auto", "fast", "portable"] = "auto"  # fc_densenet: its way through them; auto: fast on a CPU
+RECOMPUTE = False  # fc_densenet's fast way: keep less for the backward pass and compute it again, when memory runs out
+THREADS: int | None = None  # of the CPU that compute, with TensorFlow; None: one a core
+READERS = 2  # threads that read and prepare pictures
 SEED = 1  # decides weights, split, order and augmentation
-THREADS = 2  # that read and prepare pictures
 
 # -------------------------------------------------------------------------------------------- output
-MODEL: Path | None = (
-    None  # best model, with NAME_last.keras to resume from, and curves; None: models/ARCHITECTURE.keras
-)
+MODEL: Path | None = None  # best model; NAME_last.keras and curves lie beside it; None: models/ARCHITECTURE.keras
 RESUME = False  # go on from NAME_last.keras as if nothing had happened; give the same flags as before
 CHECK = False  # check the dataset folders, then stop
 
@@ -84,7 +84,7 @@ def main(settings: Any) -> None:
 
 def check_settings(settings: Any) -> None:
     """Refuse impossible values before any long work."""
-    require_at_least(1, settings, "size", "epochs", "batch_size", "threads")
+    require_at_least(1, settings, "size", "epochs", "batch_size", "threads", "readers")
     require_at_least(0, settings, "seed", "learning_rate", "weight_decay", "class_weighting")
     if not 0 < settings.validation_share < 1:
         raise UserError(f"--validation-share is {settings.validation_share}; use a number between 0 and 1")
@@ -95,7 +95,7 @@ def check_settings(settings: Any) -> None:
 def train(settings: Any, labels: LabelTable, samples: Any, held_out: Any, class_pixels: Any) -> None:
     """Fit a network, print the IoU per class of the best."""
     # TensorFlow takes seconds to load: not before flags and data are known to be right.
-    load_keras()
+    load_keras(settings.threads)
     import keras
 
     from segmentation import training
@@ -105,7 +105,7 @@ def train(settings: Any, labels: LabelTable, samples: Any, held_out: Any, class_
 
     keras.utils.set_random_seed(settings.seed)
     keras.config.set_dtype_policy(settings.precision or best_precision())
-    DenseBlock.recompute = settings.recompute
+    DenseBlock.path, DenseBlock.recompute = settings.dense_block, settings.recompute
     recipe = recipe_of(settings)
     width, height = settings.size
     common = {
@@ -113,7 +113,7 @@ def train(settings: Any, labels: LabelTable, samples: Any, held_out: Any, class_
         "width": width,
         "batch_size": settings.batch_size,
         "class_weights": training.class_weights(class_pixels, recipe.class_weighting),
-        "threads": settings.threads,
+        "threads": settings.readers,
     }
     batches = Batches(
         samples, labels, training=True, augmented=settings.augment, crop=recipe.crop, seed=settings.seed, **common
@@ -156,7 +156,8 @@ def start_or_resume(settings: Any, recipe: Recipe, model: Path, last: Path, batc
     from segmentation.model_file import TrainedModel, load_model
     from segmentation.networks.catalogue import build_network
 
-    free = ("model", "resume", "check", "threads", "recompute")  # may change in the middle of a training
+    # What may change in the middle of a training:
+    free = ("model", "resume", "check", "threads", "readers", "dense_block", "recompute")
     notes = {name: str(value) for name, value in vars(settings).items() if name not in free}
     notes["held_out"] = held_out
     if settings.resume:

@@ -8,8 +8,10 @@ from pathlib import Path
 from segmentation.errors import UserError
 
 
-def load_keras() -> None:
+def load_keras(threads: int | None = None) -> None:
     """Import Keras. Raises `UserError` when the backend that KERAS_BACKEND names cannot be loaded.
+
+    `threads` of the CPU compute, where the backend is TensorFlow; `None`: as many as it has cores.
 
     TensorFlow's C++ part prints notes about the machine that no setting silences; they go to nowhere. What
     Python says, its errors included, is told as ever.
@@ -28,6 +30,11 @@ def load_keras() -> None:
         os.dup2(stderr, 2)
         os.close(stderr)
         os.close(nowhere)
+    if threads and sys.modules["keras"].config.backend() == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(threads)
 
 
 def on_cpu_with_tensorflow() -> bool:

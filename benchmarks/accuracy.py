@@ -1,0 +1,56 @@
+"""Train FC-DenseNet by the fast way, as it is by default, and by plain Keras layers in float32, with several seeds.
+
+    python -m benchmarks.accuracy --dataset FOLDER --validation FOLDER --models FOLDER
+
+runs 02 for each and prints the best validation mean IoU. What is in the folder is not trained again.
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from segmentation.backend import load_keras
+from segmentation.flags import run
+
+DATASET = Path("dataset")  # to train on
+VALIDATION: Path | None = None  # None: hold out runs of DATASET
+MODELS = Path("models/accuracy")  # where the networks are written
+SEEDS: tuple[int, ...] = (1, 2, 3)  # of initial weights and order
+SIZE = (160, 120)  # width and height of pictures, pixels
+EPOCHS = 3  # times that every picture is seen
+WAYS = {"fast": [], "plain": ["--dense-block", "portable", "--precision", "float32"]}
+
+
+def main(settings: Any) -> None:
+    """Train in turns, print the table."""
+    load_keras()
+    from segmentation.model_file import load_model
+
+    scores: dict[str, list[float]] = {way: [] for way in WAYS}
+    for seed in settings.seeds:
+        for way, flags in WAYS.items():
+            model = settings.models / f"{way}_{seed}.keras"
+            if not model.exists():
+                train(settings, seed, [*flags, "--model", str(model)])
+            scores[way].append(load_model(model).best_score)
+    table = Table("", *(f"seed {seed}" for seed in settings.seeds), "mean", "deviation", title="validation mean IoU")
+    for way, found in scores.items():
+        table.add_row(way, *(f"{score:.3f}" for score in (*found, mean(found), stdev(found))))
+    Console(width=120).print(table)
+
+
+def train(settings: Any, seed: int, flags: list[str]) -> None:
+    """Run 02 as a person would."""
+    flags = ["--dataset", str(settings.dataset), "--seed", str(seed), "--epochs", str(settings.epochs), *flags]
+    flags += ["--size", *map(str, settings.size)]
+    flags += ["--validation", str(settings.validation)] if settings.validation else []
+    subprocess.run([sys.executable, "02_fc_densenet.py", *flags], check=True)
+
+
+if __name__ == "__main__":
+    run(main)
