@@ -6,38 +6,36 @@ runs 02 for every architecture, with the flags given, and prints parameters, ari
 a training step relative to the first network's, and validation mean IoU. The models stay, to be looked at with 03.
 """
 
-import argparse
 import subprocess
 import sys
 import time
 from pathlib import Path
 from statistics import median
-from typing import get_args
+from typing import Any, get_args
 
 from segmentation.backend import load_keras
+from segmentation.flags import run
 from segmentation.recipes import LIGHT, Architecture
 
+DATASET = Path("dataset")  # to train on
+VALIDATION: Path | None = None  # None: hold out runs of DATASET
+MODELS = Path("models/compared")  # where the networks are written; what is there is not trained again
+EPOCHS = 3  # times that every picture is seen
+BATCH_SIZE = 4  # pictures a step
+SIZE = (240, 160)  # width and height of pictures, pixels
 ROUNDS = 3  # turns of every network
 STEPS = 3  # timed in a turn
 
 
-def main() -> None:
+def main(settings: Any) -> None:
     """Train where no model is yet, measure, print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--dataset", type=Path, default=Path("dataset"))
-    parser.add_argument("--validation", type=Path)
-    parser.add_argument("--models", type=Path, required=True, help="folder; what is there is not trained again")
-    parser.add_argument("--epochs", type=int, default=3)
-    parser.add_argument("--batch-size", type=int, default=4)
-    parser.add_argument("--size", type=int, nargs=2, default=(240, 160), metavar=("WIDTH", "HEIGHT"))
-    settings = parser.parse_args()
     for architecture in get_args(Architecture):
         if not (settings.models / f"{architecture}.keras").exists():
             train(architecture, settings)
     print_table(settings)
 
 
-def train(architecture: str, settings: argparse.Namespace) -> None:
+def train(architecture: str, settings: Any) -> None:
     """Run 02 as a person would."""
     given = [f"--{name}={getattr(settings, name)}" for name in ("dataset", "validation", "epochs")]
     flags = [flag for flag in given if not flag.endswith("=None")]
@@ -46,7 +44,7 @@ def train(architecture: str, settings: argparse.Namespace) -> None:
     subprocess.run([sys.executable, "02_fc_densenet.py", *flags], check=True)
 
 
-def print_table(settings: argparse.Namespace) -> None:
+def print_table(settings: Any) -> None:
     """Measure the networks in turn, so that what else the machine does hits all alike."""
     load_keras()
     import numpy as np
@@ -64,10 +62,10 @@ def print_table(settings: argparse.Namespace) -> None:
     times: dict[str, list[float]] = {name: [] for name in networks}
     for network in networks.values():
         compile_network(network, LIGHT, steps_per_epoch=100, epochs=100)
-    for name in [*networks] * ROUNDS:
+    for name in [*networks] * settings.rounds:
         classes = random.integers(0, class_count(networks[name]), pictures.shape[:3]).astype(np.uint8)
         networks[name].train_on_batch(pictures, classes)  # traces, or fetches back the memory that others had since
-        for _ in range(STEPS):
+        for _ in range(settings.steps):
             start = time.perf_counter()
             networks[name].train_on_batch(pictures, classes)
             times[name].append(time.perf_counter() - start)
@@ -104,4 +102,4 @@ def forward_gflop(network: object, height: int, width: int) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

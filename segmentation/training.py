@@ -121,7 +121,8 @@ def fit(
     keeper = KeepModels(trained, best, last, after_epoch)
     stopper = StopOnInterrupt()
     progress = TqdmCallback(verbose=1, dynamic_ncols=True)
-    print("Preparing the first step: the network is traced and compiled, which can take half a minute")
+    if done < epochs:
+        print("The first step takes 10 to 60 seconds: the network is traced and compiled before it")
     trained.network.fit(
         training,
         validation_data=validation,
