@@ -23,7 +23,6 @@ MODELS = Path("models/accuracy")  # where the networks are written
 SEEDS: tuple[int, ...] = (1, 2, 3)  # of initial weights and order
 SIZE = (160, 120)  # width and height of pictures, pixels
 EPOCHS = 3  # times that every picture is seen
-WAYS = {"fast": [], "plain": ["--dense-block", "portable", "--precision", "float32"]}
 
 
 def main(settings: Any) -> None:
@@ -31,9 +30,10 @@ def main(settings: Any) -> None:
     load_keras()
     from segmentation.model_file import load_model
 
-    scores: dict[str, list[float]] = {way: [] for way in WAYS}
+    ways = {"fast": [], "plain": ["--dense-block", "portable", "--precision", "float32"]}
+    scores: dict[str, list[float]] = {way: [] for way in ways}
     for seed in settings.seeds:
-        for way, flags in WAYS.items():
+        for way, flags in ways.items():
             model = settings.models / f"{way}_{seed}.keras"
             if not model.exists():
                 train(settings, seed, [*flags, "--model", str(model)])
