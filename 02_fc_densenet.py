@@ -37,6 +37,7 @@ GROWTH_RATE: int | None = None  # fc_densenet: maps that each layer adds; None: 
 LAYERS_PER_BLOCK: int | None = None  # fc_densenet; None: the variant's own
 OUTPUT_STRIDE: Literal[8, 16] | None = None  # deeplabv3plus: pixels from one deep map's point to the next; None: 16
 ENCODER_WEIGHTS: str | None = None  # "imagenet", or a file of keras.applications; README.md says for which networks
+START_FROM: Path | None = None  # model file of a network like this one, whose weights to go on from; None: from scratch
 
 # ------------------------------------------------------------------------------------------ training
 # Where None is said to be the recipe's: light networks have one of ours, the others that of their paper, and both are
@@ -155,6 +156,7 @@ def start_or_resume(settings: Any, recipe: Recipe, model: Path, last: Path, batc
     from segmentation import training
     from segmentation.model_file import TrainedModel, load_model
     from segmentation.networks.catalogue import build_network
+    from segmentation.starting import start_from
 
     # What may change in the middle of a training:
     free = ("model", "resume", "check", "threads", "readers", "dense_block", "recompute")
@@ -179,6 +181,9 @@ def start_or_resume(settings: Any, recipe: Recipe, model: Path, last: Path, batc
         output_stride=settings.output_stride,
         encoder_weights=settings.encoder_weights,
     )
+    if settings.start_from:
+        known = start_from(network, batches.labels.classes, settings.start_from)
+        print(f"Starting from {settings.start_from}, which knows {known} of {len(batches.labels.classes)} classes")
     training.compile_network(network, recipe, steps_per_epoch=len(batches), epochs=settings.epochs)
     training.require_writable(model.parent)
     return TrainedModel(network, batches.labels, batches.height, batches.width, notes)

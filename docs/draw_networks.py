@@ -113,6 +113,9 @@ def find_stages(network: Any, patterns: dict[str, str]) -> dict[str, Stage]:
             stage = stages.setdefault(name, Stage(kind, outputs[0]))
             stage.output = outputs[0]
             stage.sources |= sources - {name}
+            # An unpooling reads what was pooled for its size, and the pooling for its indices: one line will do.
+            pooled = {source for source in stage.sources if stages[source].sources & stage.sources}
+            stage.sources -= pooled if kind == "up" and len(stage.sources) > 2 else set()
             sources = {name}
         for tensor in outputs:
             reached[id(tensor)] = sources
@@ -163,10 +166,10 @@ def drawing(stages: dict[str, Stage]) -> str:
         shapes.append(f'<rect class="{stage.kind.split()[0]}" {box}/>')
         shapes.append(f'<text x="{x + BOX[0] / 2}" y="{y + BOX[1] / 2}">{stage.output.shape[-1]}</text>')
     for number, kind in enumerate(kinds):
-        x = 50 + 150 * number
+        x = 50 + 165 * number
         shapes.append(f'<rect class="{kind.split()[0]}" x="{x}" y="{top + 8}" width="14" height="14"/>')
         shapes.append(f'<text class="legend" x="{x + 20}" y="{top + 15}">{WORDS.get(kind, kind)}</text>')
-    width = max(width, 50 + 150 * len(kinds))
+    width = max(width, 50 + 165 * len(kinds))
     style = STYLE.format(light=styles[0], dark=styles[1])
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {top + 32}" width="{width}">'
     return "\n".join([head, f"<style>{style}</style>", *shapes, "</svg>\n"])
