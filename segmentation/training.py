@@ -122,7 +122,7 @@ def fit(
     stopper = StopOnInterrupt()
     progress = TqdmCallback(verbose=1, dynamic_ncols=True)
     if done < epochs:
-        print("The first step takes 10 to 60 seconds: the network is traced and compiled before it")
+        print("The first step takes 5 to 40 seconds: the network is traced and compiled before it")
     trained.network.fit(
         training,
         validation_data=validation,
