@@ -5,8 +5,6 @@
 runs 02 for each and prints the best validation mean IoU. What is in the folder is not trained again.
 """
 
-import subprocess
-import sys
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
@@ -14,6 +12,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.training import train
 from segmentation.backend import load_keras
 from segmentation.flags import run
 
@@ -35,21 +34,12 @@ def main(settings: Any) -> None:
     for seed in settings.seeds:
         for way, flags in ways.items():
             model = settings.models / f"{way}_{seed}.keras"
-            if not model.exists():
-                train(settings, seed, [*flags, "--model", str(model)])
+            train(settings, model, "--seed", str(seed), *flags)
             scores[way].append(load_model(model).best_score)
     table = Table("", *(f"seed {seed}" for seed in settings.seeds), "mean", "deviation", title="validation mean IoU")
     for way, found in scores.items():
         table.add_row(way, *(f"{score:.3f}" for score in (*found, mean(found), stdev(found))))
     Console(width=120).print(table)
-
-
-def train(settings: Any, seed: int, flags: list[str]) -> None:
-    """Run 02 as a person would."""
-    flags = ["--dataset", str(settings.dataset), "--seed", str(seed), "--epochs", str(settings.epochs), *flags]
-    flags += ["--size", *map(str, settings.size)]
-    flags += ["--validation", str(settings.validation)] if settings.validation else []
-    subprocess.run([sys.executable, "02_fc_densenet.py", *flags], check=True)
 
 
 if __name__ == "__main__":

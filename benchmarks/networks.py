@@ -6,13 +6,12 @@ runs 02 for every architecture, with the flags given, and prints parameters, ari
 a training step relative to the first network's, and validation mean IoU. The models stay, to be looked at with 03.
 """
 
-import subprocess
-import sys
 import time
 from pathlib import Path
 from statistics import median
 from typing import Any, get_args
 
+from benchmarks.training import train
 from segmentation.backend import load_keras
 from segmentation.flags import run
 from segmentation.recipes import LIGHT, Architecture
@@ -30,18 +29,9 @@ STEPS = 3  # timed in a turn
 def main(settings: Any) -> None:
     """Train where no model is yet, measure, print the table."""
     for architecture in get_args(Architecture):
-        if not (settings.models / f"{architecture}.keras").exists():
-            train(architecture, settings)
+        model = settings.models / f"{architecture}.keras"
+        train(settings, model, "--architecture", architecture, "--batch-size", str(settings.batch_size))
     print_table(settings)
-
-
-def train(architecture: str, settings: Any) -> None:
-    """Run 02 as a person would."""
-    given = [f"--{name}={getattr(settings, name)}" for name in ("dataset", "validation", "epochs")]
-    flags = [flag for flag in given if not flag.endswith("=None")]
-    flags += ["--batch-size", str(settings.batch_size), "--size", *map(str, settings.size)]
-    flags += ["--architecture", architecture, "--model", str(settings.models / f"{architecture}.keras")]
-    subprocess.run([sys.executable, "02_fc_densenet.py", *flags], check=True)
 
 
 def print_table(settings: Any) -> None:

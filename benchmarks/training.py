@@ -1,0 +1,17 @@
+"""Run 02 as a person would, for the benchmarks that compare what trainings reach."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+
+def train(settings: Any, model: Path, *flags: str) -> None:
+    """Train into `model` by the settings' dataset, validation, size and epochs, unless it is there already."""
+    if model.exists():
+        return
+    common = ["--dataset", str(settings.dataset), "--epochs", str(settings.epochs)]
+    common += ["--size", *map(str, settings.size), "--model", str(model)]
+    if settings.validation:
+        common += ["--validation", str(settings.validation)]
+    subprocess.run([sys.executable, "02_fc_densenet.py", *common, *flags], check=True)
