@@ -3,22 +3,25 @@
 import cv2
 import numpy as np
 
-from segmentation.labels import VOID, Bytes
+from segmentation.labels import Bytes
 
-SCALES = (0.75, 1.5)  # zoom of the picture around a random place
+ZOOM = 1.5  # greatest; never below 1, which would put a frame around the picture and make thin things vanish
 BRIGHTNESS = 0.25  # greatest change, as a share of full white
 CONTRAST = 0.25  # greatest change, as a share
 SATURATION = 0.4  # greatest change, as a share
-NEW_PIXELS = (128, 128, 128)  # what a picture shrunk below its size is framed by; its labels are void
 
 
-def augment(picture: Bytes, classes: Bytes, random: np.random.Generator) -> tuple[Bytes, Bytes]:
-    """Mirror, zoom, shift and recolour a picture (height, width, 3) and its classes (height, width) alike.
+def zoom_and_mirror(picture: Bytes, classes: Bytes, random: np.random.Generator) -> tuple[Bytes, Bytes]:
+    """A part of a picture (height, width, 3) and of its classes (height, width), mirrored every other time.
 
-    Both keep their size. Classes are never blended: every output index is one of the input or `VOID`.
+    The part has the picture's shape, 1 / `ZOOM` to all of its height, and lies anywhere in it.
     """
-    picture, classes = _move(picture, classes, random)
-    return _recolour(picture, random), classes
+    zoom = np.exp(random.uniform(0, np.log(ZOOM)))
+    height, width = (round(pixels / zoom) for pixels in classes.shape)
+    picture, classes = random_window(picture, classes, (width, height), random)
+    if random.random() < 0.5:
+        picture, classes = picture[:, ::-1], classes[:, ::-1]
+    return np.ascontiguousarray(picture), np.ascontiguousarray(classes)
 
 
 def random_window(
@@ -31,22 +34,8 @@ def random_window(
     return picture[window], classes[window]
 
 
-def _move(picture: Bytes, classes: Bytes, random: np.random.Generator) -> tuple[Bytes, Bytes]:
-    height, width = classes.shape
-    zoom = np.exp(random.uniform(*np.log(SCALES)))
-    mirror = -1 if random.random() < 0.5 else 1
-    # Where the zoomed picture overhangs the frame, any part of it; where it falls short, any place in it.
-    left = random.uniform(0, 1) * (width - 1) * (1 - zoom)
-    top = random.uniform(0, 1) * (height - 1) * (1 - zoom)
-    if mirror < 0:
-        left = width - 1 - left
-    matrix = np.array([[mirror * zoom, 0, left], [0, zoom, top]])
-    moved_picture = cv2.warpAffine(picture, matrix, (width, height), flags=cv2.INTER_LINEAR, borderValue=NEW_PIXELS)
-    moved_classes = cv2.warpAffine(classes, matrix, (width, height), flags=cv2.INTER_NEAREST, borderValue=VOID)
-    return moved_picture, moved_classes
-
-
-def _recolour(picture: Bytes, random: np.random.Generator) -> Bytes:
+def recolour(picture: Bytes, random: np.random.Generator) -> Bytes:
+    """A picture (height, width, 3) with other brightness, contrast and saturation."""
     contrast = 1 + random.uniform(-CONTRAST, CONTRAST)
     saturation = 1 + random.uniform(-SATURATION, SATURATION)
     brightness = 255 * random.uniform(-BRIGHTNESS, BRIGHTNESS)

@@ -6,7 +6,7 @@ import cv2
 import keras
 import numpy as np
 
-from segmentation.dataset.augment import augment, random_window
+from segmentation.dataset.augment import random_window, recolour, zoom_and_mirror
 from segmentation.dataset.folder import Sample
 from segmentation.labels import Bytes, LabelTable
 
@@ -86,11 +86,15 @@ class Batches(keras.utils.PyDataset):
 
     def _sample(self, number: int) -> tuple[Bytes, Bytes]:
         sample = self.samples[number]
-        picture = resize_picture(sample.read_picture(), self.height, self.width)
-        classes = self.labels.to_classes(resize_ids(sample.read_ids(self.labels), self.height, self.width))
+        picture, classes = sample.read_picture(), self.labels.to_classes(sample.read_ids(self.labels))
         random = np.random.default_rng([self.seed, self.epoch, number])
         if self.augmented:
-            picture, classes = augment(picture, classes, random)
+            # Before the picture is made small: what is enlarged keeps its detail.
+            picture, classes = zoom_and_mirror(picture, classes, random)
+        picture = resize_picture(picture, self.height, self.width)
+        classes = resize_ids(classes, self.height, self.width)
+        if self.augmented:
+            picture = recolour(picture, random)
         if self.crop:
             picture, classes = random_window(picture, classes, self.crop, random)
         return picture, classes

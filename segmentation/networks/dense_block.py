@@ -7,7 +7,7 @@ import keras
 from keras import layers, ops
 
 from segmentation.backend import on_cpu_with_tensorflow
-from segmentation.networks.layers import PACKAGE
+from segmentation.networks.layers import PACKAGE, batch_norm
 
 SMALL = 1000  # pixels of a map up to which the fast way saves less time than its compilation takes
 
@@ -31,7 +31,7 @@ class DenseBlock(layers.Layer):
         super().__init__(**kwargs)
         self.depth, self.growth_rate, self.dropout, self.kernel_size = depth, growth_rate, dropout, kernel_size
         inner = {"dtype": self.dtype_policy}
-        self.norms = [layers.BatchNormalization(name=f"norm_{i}", **inner) for i in range(1, depth + 1)]
+        self.norms = [batch_norm(f"norm_{i}", **inner) for i in range(1, depth + 1)]
         self.convolutions = [
             layers.Conv2D(
                 growth_rate, kernel_size, padding="same", kernel_initializer="he_uniform", name=f"conv_{i}", **inner

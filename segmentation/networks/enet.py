@@ -13,7 +13,7 @@ import keras
 from keras import layers, ops
 
 from segmentation.networks.choosing import choose, scaled
-from segmentation.networks.layers import logits, prepare_pictures
+from segmentation.networks.layers import batch_norm, logits, prepare_pictures
 from segmentation.networks.pooling_indices import MaxPoolingWithIndices, MaxUnpooling
 
 
@@ -167,4 +167,4 @@ def conv(x: Any, maps: int, size: int | tuple[int, int], name: str, **options: A
 
 def norm(x: Any, name: str) -> Any:
     """Batch norm with the paper's epsilon."""
-    return layers.BatchNormalization(epsilon=1e-3, name=name)(x)
+    return batch_norm(name)(x)

@@ -13,7 +13,7 @@ from keras import layers
 
 from segmentation.networks.choosing import choose, scaled
 from segmentation.networks.encoder_weights import IMAGENET_MEAN, load_encoder_weights
-from segmentation.networks.layers import class_scores, prepare_pictures
+from segmentation.networks.layers import batch_norm, class_scores, prepare_pictures
 from segmentation.networks.pooling_indices import MaxPoolingWithIndices, MaxUnpooling
 
 
@@ -73,5 +73,5 @@ def segnet(
 def convolution(x: Any, filters: int, name: str) -> Any:
     """3x3 convolution, batch norm and ReLU; the bias, idle before a norm, is in the authors' definition."""
     x = layers.Conv2D(filters, 3, padding="same", kernel_initializer="he_normal", name=name)(x)
-    x = layers.BatchNormalization(name=f"{name}_norm")(x)
+    x = batch_norm(f"{name}_norm")(x)
     return layers.ReLU(name=f"{name}_relu")(x)

@@ -11,7 +11,7 @@ import keras
 from keras import layers
 
 from segmentation.networks.choosing import choose, scaled
-from segmentation.networks.layers import class_scores, prepare_pictures
+from segmentation.networks.layers import batch_norm, class_scores, prepare_pictures
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,6 @@ def two_convolutions(x: Any, maps: int, shape: Variant, name: str) -> Any:
     for number in (1, 2):
         x = layers.Conv2D(maps, 3, padding="same", kernel_initializer="he_normal", name=f"{name}_conv_{number}")(x)
         if shape.batch_norm:
-            x = layers.BatchNormalization(name=f"{name}_norm_{number}")(x)
+            x = batch_norm(f"{name}_norm_{number}")(x)
         x = layers.ReLU(name=f"{name}_relu_{number}")(x)
     return x
