@@ -43,7 +43,7 @@ START_FROM: Path | None = None  # model file of a network like this one, whose w
 # Where None is said to be the recipe's: light networks have one of ours, the others that of their paper, and both are
 # in segmentation/recipes.py.
 EPOCHS = 5  # times that every picture is seen; more is better and takes longer
-BATCH_SIZE = 4  # pictures a step; halve it when memory runs out
+BATCH_SIZE = 2  # pictures a step; small ones learn faster from few pictures, GPUs want 8 or more
 OPTIMIZER: Literal["adamw", "adam", "rmsprop", "sgd"] | None = None  # None: the recipe's; light: adamw
 LEARNING_RATE: float | None = None  # highest; None: the recipe's; light: 1.5e-3
 SCHEDULE: Literal["cosine", "polynomial", "step"] | None = None  # how the rate falls; None: the recipe's; light: cosine
