@@ -122,7 +122,7 @@ class LabelTable:
 
 
 def carla_table(version: str) -> Path:
-    """File with the label table of a CARLA server's version, such as "0.9.16".
+    """File with the label table of a CARLA server's version, such as "0.9.16", merged into classes for drivers.
 
     Ids changed their meaning in 0.9.10 and in 0.9.14. What is not a version counts as the newest.
     """
