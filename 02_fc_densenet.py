@@ -1,7 +1,7 @@
 """Train a segmentation network on a dataset folder.
 
     python 02_fc_densenet.py                        train on dataset/ with the constants below
-    python 02_fc_densenet.py --batch-size 2         any constant is a flag too
+    python 02_fc_densenet.py --epochs 40            any constant is a flag too
     python 02_fc_densenet.py --check                only check the dataset folder
     python 02_fc_densenet.py --resume               go on after an interruption
 
@@ -18,7 +18,7 @@ from segmentation.dataset.split import split_by_run
 from segmentation.errors import UserError
 from segmentation.flags import require_at_least, run
 from segmentation.labels import LabelTable
-from segmentation.recipes import Architecture, Recipe, choose_recipe
+from segmentation.recipes import Architecture, Optimizer, Recipe, Schedule, choose_recipe
 from segmentation.report import draw_curves, print_iou
 
 # ---------------------------------------------------------------------------------------------- data
@@ -44,9 +44,9 @@ START_FROM: Path | None = None  # model file of a network like this one, whose w
 # in segmentation/recipes.py.
 EPOCHS = 5  # times that every picture is seen; more is better and takes longer
 BATCH_SIZE = 2  # pictures a step; small ones learn faster from few pictures, GPUs want 8 or more
-OPTIMIZER: Literal["adamw", "adam", "rmsprop", "sgd"] | None = None  # None: the recipe's; light: adamw
+OPTIMIZER: Optimizer | None = None  # None: the recipe's; light: adamw
 LEARNING_RATE: float | None = None  # highest; None: the recipe's; light: 1.5e-3
-SCHEDULE: Literal["cosine", "polynomial", "step"] | None = None  # how the rate falls; None: the recipe's; light: cosine
+SCHEDULE: Schedule | None = None  # how the rate falls; None: the recipe's; light: cosine
 WEIGHT_DECAY: float | None = None  # None: the recipe's; light: 1e-4
 CROP: tuple[int, int] | None = None  # width and height of random windows to train on; None: the recipe's; light: SIZE
 DROPOUT: float | None = None  # fc_densenet: 0 to below 1; None: the recipe's; light: 0, for short trainings
@@ -85,8 +85,10 @@ def main(settings: Any) -> None:
 
 def check_settings(settings: Any) -> None:
     """Refuse impossible values before any long work."""
-    require_at_least(1, settings, "size", "epochs", "batch_size", "threads", "readers")
+    require_at_least(1, settings, "size", "crop", "epochs", "batch_size", "threads", "readers")
     require_at_least(0, settings, "seed", "learning_rate", "weight_decay", "class_weighting")
+    if settings.seed >= 2**32:
+        raise UserError(f"--seed is {settings.seed}; use less than 2**32")
     if not 0 < settings.validation_share < 1:
         raise UserError(f"--validation-share is {settings.validation_share}; use a number between 0 and 1")
     if settings.model and settings.model.suffix != ".keras":
@@ -104,6 +106,8 @@ def train(settings: Any, labels: LabelTable, samples: Any, held_out: Any, class_
     from segmentation.model_file import load_model
     from segmentation.networks.dense_block import DenseBlock
 
+    if settings.dense_block == "fast" and keras.config.backend() != "tensorflow":
+        raise UserError(f"--dense-block fast needs TensorFlow, and Keras runs on {keras.config.backend()}; use auto")
     keras.utils.set_random_seed(settings.seed)
     keras.config.set_dtype_policy(settings.precision or best_precision())
     DenseBlock.path, DenseBlock.recompute = settings.dense_block, settings.recompute

@@ -26,8 +26,8 @@ def main(settings: Any) -> None:
     """Load the model, segment every picture, write the results, tell the score."""
     if settings.filter < 1 or settings.filter % 2 == 0:
         raise UserError(f"--filter is {settings.filter}; use an odd number of pixels, or 1 for none")
-    if settings.output.resolve() == settings.pictures.resolve():
-        raise UserError(f"--output is {settings.output}, where the pictures are; name another folder")
+    if settings.output.resolve() == settings.pictures.resolve() or (settings.output / "rgb").exists():
+        raise UserError(f"--output is {settings.output}, a folder of pictures and labels; name another")
     dataset = open_dataset(settings.pictures)
     # TensorFlow takes seconds to load: not before flags and pictures are known to be right.
     load_keras()

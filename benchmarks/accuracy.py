@@ -22,6 +22,7 @@ MODELS = Path("models/accuracy")  # where the networks are written
 SEEDS: tuple[int, ...] = (1, 2, 3)  # of initial weights and order
 SIZE = (160, 120)  # width and height of pictures, pixels
 EPOCHS = 3  # times that every picture is seen
+BATCH_SIZE = 4  # pictures a step
 
 
 def main(settings: Any) -> None:

@@ -40,6 +40,7 @@ def main(settings: Any) -> None:
         width=width,
         batch_size=settings.batch_size,
         training=True,
+        augmented=True,
         class_weights=np.ones(256, np.float32),
     )
     network = fc_densenet(len(batches.labels.classes))

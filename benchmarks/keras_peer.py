@@ -1,4 +1,4 @@
-"""FC-DenseNet as 02 trains it, answering the orders of `benchmarks.dense_block`: train, forward, gflop, product.
+"""FC-DenseNet by Keras's own `fit`, answering the orders of `benchmarks.dense_block`: train, forward, gflop, product.
 
 python -m benchmarks.keras_peer SETTINGS    (JSON: variant, size, batch, path, recompute, precision)
 """

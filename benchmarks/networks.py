@@ -30,7 +30,7 @@ def main(settings: Any) -> None:
     """Train where no model is yet, measure, print the table."""
     for architecture in get_args(Architecture):
         model = settings.models / f"{architecture}.keras"
-        train(settings, model, "--architecture", architecture, "--batch-size", str(settings.batch_size))
+        train(settings, model, "--architecture", architecture)
     print_table(settings)
 
 
@@ -42,7 +42,7 @@ def print_table(settings: Any) -> None:
     from rich.table import Table
 
     from segmentation.model_file import load_model
-    from segmentation.training import class_count, compile_network
+    from segmentation.training import compile_network
 
     width, height = settings.size
     models = {name: load_model(settings.models / f"{name}.keras") for name in get_args(Architecture)}
@@ -53,7 +53,7 @@ def print_table(settings: Any) -> None:
     for network in networks.values():
         compile_network(network, LIGHT, steps_per_epoch=100, epochs=100)
     for name in [*networks] * settings.rounds:
-        classes = random.integers(0, class_count(networks[name]), pictures.shape[:3]).astype(np.uint8)
+        classes = random.integers(0, networks[name].output_shape[-1], pictures.shape[:3]).astype(np.uint8)
         networks[name].train_on_batch(pictures, classes)  # traces, or fetches back the memory that others had since
         for _ in range(settings.steps):
             start = time.perf_counter()

@@ -25,7 +25,7 @@ class Layer(nn.Sequential):
     """Batch norm, ReLU, convolution, dropout."""
 
     def __init__(self, seen: int, made: int, kernel: int, dropout: float) -> None:
-        norm = nn.BatchNorm2d(seen, eps=1e-3, momentum=0.01)
+        norm = nn.BatchNorm2d(seen, eps=1e-3)
         super().__init__(norm, nn.ReLU(), nn.Conv2d(seen, made, kernel, padding=kernel // 2), nn.Dropout(dropout))
 
 

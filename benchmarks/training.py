@@ -7,10 +7,17 @@ from typing import Any
 
 
 def train(settings: Any, model: Path, *flags: str) -> None:
-    """Train into `model` by the settings' dataset, validation, size and epochs, unless it is there already."""
+    """Train into `model` by the settings' dataset, size, epochs and batch size, unless it is there already."""
     if model.exists():
         return
-    common = ["--dataset", str(settings.dataset), "--epochs", str(settings.epochs)]
+    common = [
+        "--dataset",
+        str(settings.dataset),
+        "--epochs",
+        str(settings.epochs),
+        "--batch-size",
+        str(settings.batch_size),
+    ]
     common += ["--size", *map(str, settings.size), "--model", str(model)]
     if settings.validation:
         common += ["--validation", str(settings.validation)]

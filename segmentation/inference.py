@@ -59,7 +59,8 @@ def segment_folder(
     pictures that have labels, empty when none has; and what was wrong with files. A picture whose labels
     cannot be used is segmented without them.
     """
-    table, to_model, problems = match_labels(dataset, trained.labels)
+    table, to_model, strangers = match_labels(dataset, trained.labels)
+    problems = [*dataset.problems, *strangers]
     confusions: dict[str, Counts] = {}
     for sample in tqdm(dataset.samples, desc="Segmenting", unit="picture", dynamic_ncols=True):
         try:

@@ -48,12 +48,13 @@ def compile_network(network: keras.Model, recipe: Recipe, *, steps_per_epoch: in
         "rmsprop": lambda: keras.optimizers.RMSprop(schedule),
         "sgd": lambda: keras.optimizers.SGD(schedule, momentum=recipe.momentum),
     }
+    classes = network.output_shape[-1]
     network.compile(
         optimizer=optimizers[recipe.optimizer](),
         loss=keras.losses.SparseCategoricalCrossentropy(
             from_logits=True, ignore_class=VOID, reduction="mean_with_sample_weight"
         ),
-        metrics=[keras.metrics.MeanIoU(class_count(network), ignore_class=VOID, sparse_y_pred=False, name="mean_iou")],
+        metrics=[keras.metrics.MeanIoU(classes, ignore_class=VOID, sparse_y_pred=False, name="mean_iou")],
         jit_compile=worth_compiling(),
     )
     # Built by the first step, the optimizer's variables would make TensorFlow trace that step twice.
@@ -84,11 +85,6 @@ def decay_weights(network: keras.Model, recipe: Recipe) -> None:
         for weight in network.trainable_weights:
             if weight.path.endswith("kernel"):
                 weight.regularizer = keras.regularizers.L2(recipe.weight_decay / 2)
-
-
-def class_count(network: keras.Model) -> int:
-    """Number of classes that a network of ours tells apart."""
-    return network.get_layer("class_scores").filters
 
 
 def require_writable(folder: Path) -> None:

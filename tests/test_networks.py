@@ -15,7 +15,7 @@ from segmentation.errors import UserError
 from segmentation.labels import VOID
 from segmentation.networks.catalogue import BUILDERS, build_network
 from segmentation.recipes import LIGHT
-from segmentation.training import class_count, compile_network
+from segmentation.training import compile_network
 from tests.conftest import ROOT, street
 
 NARROW = {"fc_densenet": {"groups": 2, "layers_per_block": 2, "growth_rate": 4}}  # quicker to trace
@@ -84,7 +84,7 @@ def test_scores_have_the_size_of_the_picture(architecture):
 @pytest.mark.parametrize("classes", [2, 150])
 def test_any_number_of_classes(architecture, classes):
     network = small_network(architecture, classes)
-    assert network(np.zeros((1, 16, 16, 3), np.uint8), training=False).shape[-1] == classes == class_count(network)
+    assert network(np.zeros((1, 16, 16, 3), np.uint8), training=False).shape[-1] == classes
 
 
 @every_network

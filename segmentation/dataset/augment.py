@@ -14,7 +14,7 @@ SATURATION = 0.4  # greatest change, as a share
 def zoom_and_mirror(picture: Bytes, classes: Bytes, random: np.random.Generator) -> tuple[Bytes, Bytes]:
     """A part of a picture (height, width, 3) and of its classes (height, width), mirrored every other time.
 
-    The part has the picture's shape, 1 / `ZOOM` to all of its height, and lies anywhere in it.
+    The part has the picture's proportions, 1 / `ZOOM` to all of its height, and lies anywhere in it.
     """
     zoom = np.exp(random.uniform(0, np.log(ZOOM)))
     height, width = (round(pixels / zoom) for pixels in classes.shape)

@@ -26,9 +26,9 @@ class Batches(keras.utils.PyDataset):
     """Pictures (batch, height, width, 3) uint8 and class indices (batch, height, width) uint8, `VOID` included,
     and with `class_weights` (256,) the weight of every pixel (batch, height, width) float32.
 
-    For training (`training=True`) samples are shuffled and augmented anew each epoch and cropped to a random window
-    of `crop` (width, height) where that is smaller, and the last batch is filled up from the start, so that all
-    batches have one shape. Otherwise every sample comes once, in order.
+    For training (`training=True`) samples are shuffled anew each epoch, zoomed, mirrored and recoloured if
+    `augmented`, and cropped to a random window of `crop` (width, height) where that is smaller; the last batch is
+    filled up from the start, so that all batches have one shape. Otherwise every sample comes once, in order.
     The seed, the epoch and the sample decide every random number, whatever the threads' timing.
     """
 
@@ -41,7 +41,7 @@ class Batches(keras.utils.PyDataset):
         width: int,
         batch_size: int,
         training: bool = False,
-        augmented: bool = True,
+        augmented: bool = False,
         crop: tuple[int, int] | None = None,
         class_weights: np.ndarray | None = None,
         seed: int = 0,

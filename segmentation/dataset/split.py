@@ -15,10 +15,8 @@ def split_by_run(samples: Sequence[Sample], share: float, seed: int) -> tuple[li
     """Training and validation samples; about `share` (0..1) of the pictures, in whole runs, is held out.
 
     Where fewer than two runs are known, contiguous blocks of the sorted names stand in for runs. The same
-    samples, share and seed give the same split. Raises `UserError` when either part would be empty.
+    samples, share and seed give the same split. Raises `UserError` for a single picture.
     """
-    if not 0 < share < 1:
-        raise UserError(f"validation share is {share}; use a number between 0 and 1, such as 0.15")
     if len({sample.run for sample in samples}) < 2:
         samples = _in_blocks(samples)
     runs = sorted({sample.run for sample in samples})
@@ -28,7 +26,7 @@ def split_by_run(samples: Sequence[Sample], share: float, seed: int) -> tuple[li
     wanted = share * len(samples)
     held_out: set[str] = set()
     count = 0
-    for run in np.random.default_rng(seed).permutation(runs):
+    for run in np.random.default_rng(seed).permutation(runs)[:-1]:  # the last stays to train on
         # A run is taken when that brings the count nearer to the wanted one.
         if abs(count + sizes[run] - wanted) < abs(count - wanted):
             held_out.add(run)

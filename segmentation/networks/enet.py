@@ -167,4 +167,4 @@ def conv(x: Any, maps: int, size: int | tuple[int, int], name: str, **options: A
 
 def norm(x: Any, name: str) -> Any:
     """Batch norm with the paper's epsilon."""
-    return batch_norm(name)(x)
+    return batch_norm(name, epsilon=1e-3)(x)

@@ -105,7 +105,7 @@ def batch_norm(name: str, epsilon: float = 1e-3, **options: Any) -> layers.Batch
     """Batch norm whose running statistics forget nine tenths in 22 steps.
 
     Keras's own momentum, 0.99, needs 230, more than an epoch of a small dataset: validation then judges statistics of
-    weights that are long gone. 0.9 is also that of Torch, in which ENet and PSPNet were written.
+    weights that are long gone. 0.9 is also Torch's, in which ENet was written.
     """
     return layers.BatchNormalization(momentum=0.9, epsilon=epsilon, name=name, **options)
 

@@ -4,7 +4,7 @@ A contracting path doubles the maps as it halves the size; an expanding path und
 sees the contracting path's maps of that level, which still know where things are.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -32,9 +32,7 @@ VARIANTS = {
 MAPS = (64, 128, 256, 512, 1024)  # of every level, the paper's figure 1
 
 
-def unet(
-    classes: int, *, variant: str = "light", width: float | None = None, batch_norm: bool | None = None
-) -> keras.Model:
+def unet(classes: int, *, variant: str = "light", width: float | None = None) -> keras.Model:
     """Build a U-Net: RGB pictures (batch, height, width, 3), 0..255, to logits (..., classes) float32.
 
     Any height and width: convolutions keep the size, where the paper's lose a border of two pixels each and
@@ -43,8 +41,6 @@ def unet(
     that no network can have.
     """
     shape = choose("U-Net", VARIANTS, variant, width)
-    if batch_norm is not None:
-        shape = replace(shape, batch_norm=batch_norm)
     maps = [scaled(count, shape.width) for count in MAPS]
     pictures = keras.Input((None, None, 3), name="pictures")
     x = prepare_pictures(pictures, stride=2 ** (len(maps) - 1))

@@ -104,7 +104,7 @@ def camera_rig(
     kinds: Sequence[str],
     timeout: float,
 ) -> Iterator[Rig]:
-    """Cameras of all `kinds` at every pose, fixed to the vehicle; stopped and destroyed in the end.
+    """Cameras of all `kinds` at every pose, fixed to the vehicle, stopped in the end; `synchronous_mode` destroys them.
 
     A pose is x, y, z in metres from the vehicle's middle on the ground (forward, right, up) and pitch, yaw,
     roll in degrees. `size` is width and height in pixels, `field_of_view` in degrees.
@@ -117,10 +117,9 @@ def camera_rig(
                 cameras[-1][kind] = _spawn(world, vehicle, KINDS[kind], pose, size, field_of_view)
         yield Rig(cameras, timeout)
     finally:
-        every = [camera for pose in cameras for camera in pose.values()]
-        for camera in every:
-            camera.stop()
-        # Actors of a dead server are left alone: see synchronous_mode, which destroys what is left of them.
+        for pose in cameras:
+            for camera in pose.values():
+                camera.stop()
 
 
 def _spawn(world: Any, vehicle: Any, kind: str, pose: Pose, size: tuple[int, int], field_of_view: float) -> Any:

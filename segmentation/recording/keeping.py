@@ -29,12 +29,18 @@ class Keeper:
 
         Beyond that, while fewer than `rare_share` (0..1) of the pictures kept show a label named in `rare` on
         `rare_pixels` (0..1) or more of their pixels, only pictures that show such a lacking label are kept;
-        after PATIENCE others, any. Names that the table does not have are left out.
+        after PATIENCE others, any. Raises `UserError` for a name that the table does not have.
         """
         self._known = np.isin(np.arange(256), table.ids)
         self._version_labels = len(table.rows)
         self._metres, self._change = metres, change
         self._rare = {row.name: row.id for row in table.rows if row.name in rare}
+        unknown = set(rare) - set(self._rare)
+        if unknown and rare_share > 0:
+            raise UserError(
+                f"--rare-labels has {', '.join(sorted(unknown))}, which the server does not; it has "
+                + ", ".join(row.name for row in table.rows)
+            )
         self._rare_share, self._rare_pixels = rare_share, rare_pixels
         self._last: list[tuple[np.ndarray, Bytes]] = []
         self._kept = self._passed_over = 0

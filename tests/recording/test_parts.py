@@ -105,10 +105,16 @@ def test_one_camera_that_sees_something_new_keeps_the_pictures_of_all():
 
 
 def test_common_pictures_are_passed_over_until_rare_labels_have_their_share():
-    keeper = Keeper(TABLE, metres=1, change=0, rare=["Pedestrians", "Unheard of"], rare_share=0.5, rare_pixels=0.07)
+    keeper = Keeper(TABLE, metres=1, change=0, rare=["Pedestrians"], rare_share=0.5, rare_pixels=0.07)
     stream = [shows(WALKER, 1 if number % 2 else 4) if number % 5 == 0 else None for number in range(200)]
     kept = [ids is not None and bool((ids == WALKER).mean() > 0.05) for ids in stream if keeper.wants([view(0, ids)])]
     assert len(kept) == 40 and sum(kept) == 20
+
+
+def test_an_unknown_rare_label_is_told_where_it_would_matter():
+    with pytest.raises(UserError, match="Unheard of, which the server does not; it has NONE, Roads"):
+        Keeper(TABLE, metres=1, change=0, rare=["Pedestrians", "Unheard of"], rare_share=0.5)
+    Keeper(TABLE, metres=1, change=0, rare=["Unheard of"])
 
 
 def test_patience_with_rare_labels_ends():
