@@ -15,6 +15,7 @@ from typing import Any
 from segmentation.backend import load_keras
 
 FOLDER = Path("docs/networks")
+CLASSES = 14  # of the dataset that ships
 SIDE = 192  # of the picture that is sent through to learn sizes, pixels
 BOX, GAP, ROW = (38, 24), 18, 34  # pixels
 
@@ -92,7 +93,7 @@ def main() -> None:
 
     FOLDER.mkdir(parents=True, exist_ok=True)
     for name, patterns in STAGES.items():
-        network = build_network(name, 13, "light")
+        network = build_network(name, CLASSES, "light")
         stages = lay_out(find_stages(network, {**patterns, **LAST}), network)
         (FOLDER / f"{name}.svg").write_text(drawing(stages))
 

@@ -17,7 +17,7 @@ from segmentation.networks import fused_kernels as kernels
 
 
 class Weights(NamedTuple):
-    """Of one layer: batch norm's gamma and beta (seen,), kernel (3, 3, seen, new) in the maps' type, bias (new,)."""
+    """Of one layer: batch norm's gamma and beta (seen,), kernel (side, side, seen, new) of the maps' type, bias."""
 
     gamma: tf.Tensor
     beta: tf.Tensor

@@ -1,1 +1,1 @@
-"""The CARLA client: synchronous mode, the camera pair, the dataset writer."""
+"""The CARLA client: synchronous mode, cameras, traffic, the dataset writer."""
