@@ -83,11 +83,11 @@ def main(settings: Any) -> None:
     with ends_cleanly(), ExitStack() as stack:
         # The dataset is tried before anything is started: a town takes a while.
         frames = stack.enter_context(open_frames(settings.output))
-        found = stack.enter_context(simulator(settings.host, settings.port, settings.timeout, settings.seed))
-        table = write_labels(settings.output, found.version)
+        server = stack.enter_context(simulator(settings.host, settings.port, settings.timeout, settings.seed))
+        table = write_labels(settings.output, server.version)
         stack.callback(lambda: print(f"{settings.output}: {frames.total} pictures"))
-        stack.enter_context(found.told_simply())
-        towns = full_names(found, settings.towns) or [""]
+        stack.enter_context(server.told_simply())
+        towns = full_names(server, settings.towns) or [""]
         writer = stack.enter_context(
             open_writer(settings.output, frames, table, settings.writers, settings.small_files)
         )
@@ -95,7 +95,7 @@ def main(settings: Any) -> None:
         total = len(towns) * len(settings.weathers) * len(settings.cameras) * settings.pictures
         bar = stack.enter_context(tqdm(total=total, desc="Recording", unit="picture", dynamic_ncols=True))
         for town in towns:
-            if not record_town(settings, found, town, writer, window, bar):
+            if not record_town(settings, server, town, writer, window, bar):
                 break
 
 
@@ -110,11 +110,11 @@ def check(settings: Any) -> None:
         raise UserError(f"--field-of-view is {settings.field_of_view}; use less than 180 degrees")
 
 
-def record_town(settings: Any, found: Simulator, town: str, writer: Writer, window: Window, bar: tqdm) -> bool:
+def record_town(settings: Any, server: Simulator, town: str, writer: Writer, window: Window, bar: tqdm) -> bool:
     """Record one town in all weathers; False when the user stopped it in the window."""
     for weather in settings.weathers:
         weather_named(weather)
-    town = show_town(found, town)
+    town = show_town(server, town)
     plan = {weather: runs_of(settings, town, weather) for weather in settings.weathers}
     for runs in plan.values():
         for name in runs:
@@ -124,7 +124,7 @@ def record_town(settings: Any, found: Simulator, town: str, writer: Writer, wind
     if not plan:
         tqdm.write(f"{town}: recorded already; more with a higher --pictures or another --seed.")
         return True
-    with streets(settings, found, town, writer, window, bar) as session:
+    with streets(settings, server, town, writer, window, bar) as session:
         for weather, runs in plan.items():
             keeper = Keeper(
                 writer.table,
@@ -145,18 +145,20 @@ def runs_of(settings: Any, town: str, weather: str) -> list[str]:
 
 
 @contextmanager
-def streets(settings: Any, found: Simulator, town: str, writer: Writer, window: Window, bar: tqdm) -> Iterator[Session]:
+def streets(
+    settings: Any, server: Simulator, town: str, writer: Writer, window: Window, bar: tqdm
+) -> Iterator[Session]:
     """The town in synchronous mode, with traffic, a car and its cameras; all is put back in the end."""
     # A run that goes on takes other ways than before.
     seed = crc32(f"{settings.seed} {bar.n}".encode()) % 2**31
     with ExitStack() as stack:
-        world = stack.enter_context(synchronous_mode(found, settings.frames_per_second))
+        world = stack.enter_context(synchronous_mode(server, settings.frames_per_second))
         manager = None
         if settings.vehicles or settings.driving == "autopilot":
-            manager = stack.enter_context(traffic_manager(found, seed))
+            manager = stack.enter_context(traffic_manager(server, seed))
         vehicle = spawn_car(world, settings.vehicle, seed)
         world.tick(settings.timeout)
-        spawn_traffic(found, world, manager, settings.vehicles, settings.walkers, seed)
+        spawn_traffic(server, world, manager, settings.vehicles, settings.walkers, seed)
         teleport = settings.driving == "teleport"
         if teleport:
             driver: Any = Teleport(world, vehicle, settings.step_metres, settings.jump_metres, seed)
@@ -173,9 +175,9 @@ def streets(settings: Any, found: Simulator, town: str, writer: Writer, window: 
                 timeout=settings.timeout,
             )
         )
-        constants = {"town": town, "driving": settings.driving, "seed": settings.seed, "version": found.version}
+        constants = {"town": town, "driving": settings.driving, "seed": settings.seed, "version": server.version}
         ticks = 1 if teleport else settings.every
-        session = Session(found, world, vehicle, driver, rig, writer, window, bar, ticks, constants)
+        session = Session(server, world, vehicle, driver, rig, writer, window, bar, ticks, constants)
         stack.callback(lambda: tqdm.write(f"{town}: {session.tally}"))
         yield session
 

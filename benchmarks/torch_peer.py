@@ -119,7 +119,6 @@ def main() -> None:
         {
             "train": lambda count: timed(step, count),
             "forward": lambda count: timed(forward, count),
-            "parameters": lambda _: [sum(weight.numel() for weight in network.parameters())],
         }
     )
 

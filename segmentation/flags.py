@@ -32,12 +32,12 @@ def run(main: Callable[[Any], None]) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def parse(script: ModuleType, arguments: list[str] | None = None) -> Any:
-    """The script's constants as a frozen object with lower-case names, changed by `arguments`.
+def parse(script: ModuleType) -> Any:
+    """The script's constants as a frozen object with lower-case names, changed by the flags on the command line.
 
     A constant is a name in capitals assigned at the module's top level. Its type is its annotation or,
-    without one, the type of its value; its help is the comment behind it, with
-    the indented comment lines that follow. `arguments` defaults to those of the command line.
+    without one, the type of its value; its help is the comment behind it, with the indented comment lines that
+    follow.
     """
     help_texts = _comments(Path(str(script.__file__)))
     annotations = getattr(script, "__annotations__", {})
@@ -51,7 +51,7 @@ def parse(script: ModuleType, arguments: list[str] | None = None) -> Any:
         if name.isupper() and name in help_texts
     ]
     settings = dataclasses.make_dataclass("Settings", fields, frozen=True)
-    return tyro.cli(settings, args=arguments, description=script.__doc__)
+    return tyro.cli(settings, description=script.__doc__)
 
 
 def require_at_least(least: float, settings: Any, *names: str) -> None:

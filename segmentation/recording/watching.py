@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import cv2
-import numpy as np
 from tqdm import tqdm
 
 from segmentation.labels import Bytes, LabelTable
+from segmentation.panel import overlay
 
 LARGEST = (960, 720)  # width and height of the window, pixels; larger pictures are shown smaller
 LABEL_SHARE = 0.45  # of the labels' colours in the overlay
@@ -79,7 +79,7 @@ class Window:
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
         picture = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
         colours = self._table.colourise_ids(cv2.resize(ids, size, interpolation=cv2.INTER_NEAREST))
-        return np.asarray(cv2.addWeighted(picture, 1 - LABEL_SHARE, colours, LABEL_SHARE, 0), np.uint8)
+        return overlay(picture, colours, LABEL_SHARE)
 
     def _write(self, pygame: Any, lines: tuple[str, ...]) -> None:
         # Light letters on a dark strip: readable over sky and asphalt alike.
