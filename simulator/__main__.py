@@ -14,8 +14,11 @@ import signal
 import sys
 import threading
 
-from simulator.server import SimulatorServer
-from simulator.town import map_names
+try:
+    from simulator.server import SimulatorServer
+    from simulator.town import map_names
+except ModuleNotFoundError as missing:
+    sys.exit(f"{missing.name} is not installed; pip install -r requirements.txt")
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -29,7 +32,10 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--map", default=map_names()[0], choices=map_names(), help="town to begin with")
     parser.add_argument("--seed", type=int, default=1, help="equal seeds give equal towns (default 1)")
     parser.add_argument("--verbose", action="store_true", help="log calls that were refused")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if arguments.seed < 0:
+        parser.error(f"--seed is {arguments.seed}; use 0 or more")
+    return arguments
 
 
 def main() -> int:
@@ -39,12 +45,11 @@ def main() -> int:
     print(f"Building {arguments.map}; the very first start compiles the renderer, for half a minute.", file=sys.stderr)
     try:
         server = SimulatorServer(arguments.map, arguments.seed, arguments.port, arguments.stream_port, arguments.host)
-    except (OSError, OverflowError) as error:
-        print(
-            f"Cannot listen on {arguments.host}:{arguments.port}: {error}. Try another --port.",
-            file=sys.stderr,
-        )
+    except OSError as error:
+        print(f"{error}; try another --port, --stream-port or --host.", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return 130
     server.start()
     print(f"{arguments.map} listens on {arguments.host}:{server.port}; Ctrl-C ends it.", flush=True)
     stop = threading.Event()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from simulator import encodings
-from simulator.blueprints import CAMERA_PREFIX, Attribute, Blueprint
+from simulator.blueprints import CAMERA_PREFIX, Blueprint
 from simulator.catalogue import CATALOGUE
 from simulator.encodings import ZERO, Vector
 from simulator.geometry import Transform, compose
@@ -238,9 +238,8 @@ def make_actor(
     parent: Actor | None,
 ) -> Actor:
     """A new actor of the class that its blueprint asks for; raises ValueError for impossible attributes."""
-    known: dict[str, Attribute] = {attribute.id: attribute for attribute in blueprint.attributes}
     values = blueprint.defaults()
-    values.update({name: str(value) for name, value in attributes.items() if name in known})
+    values.update({name: str(value) for name, value in attributes.items() if name in values})
     if "color" in values:
         check_colour(values["color"])
     common = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import Any
 
@@ -230,7 +231,7 @@ def get_physics_control(session: Session, actor_id: int) -> list[Any]:
     """CARLA's physics parameters, of which the kinematic model knows mass, wheels and steering lock."""
     vehicle = session.world.find(actor_id, Vehicle)
     wheel_count = int(vehicle.attributes["number_of_wheels"])
-    lock = vehicles.STEERING_LOCK * 57.29578
+    lock = math.degrees(vehicles.STEERING_LOCK)
     wheels = [
         [
             0.25,
@@ -256,7 +257,7 @@ def get_physics_control(session: Session, actor_id: int) -> list[Any]:
 def get_wheel_steer_angle(session: Session, actor_id: int, wheel: int) -> float:
     """Degrees by which a front wheel is turned; 0 for a rear one."""
     vehicle = session.world.find(actor_id, Vehicle)
-    return vehicle.steering * 57.29578 if wheel in (0, 1) else 0.0
+    return math.degrees(vehicle.steering) if wheel in (0, 1) else 0.0
 
 
 @call()
@@ -268,7 +269,7 @@ def get_wheel_pitch_angle(session: Session, actor_id: int, wheel: int) -> float:
 
 @call()
 def get_telemetry_data(session: Session, actor_id: int) -> list[Any]:
-    """Speed (m/s), steer, throttle, brake, engine speed, gear, drag; and wheels, of which nnot known."""
+    """Speed (m/s), steer, throttle, brake, engine speed, gear, drag; and wheels, of which none are known."""
     vehicle = session.world.find(actor_id, Vehicle)
     control = vehicle.control
     gear = -1 if control.reverse else 1

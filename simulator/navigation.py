@@ -104,8 +104,8 @@ def add_street(mesh: Mesh, road: Road, crossings: list[tuple[float, float]]) -> 
     """Adds the bands of a street."""
     cuts = np.concatenate([road.stations(LONGEST_BAND), *crossings])
     cuts = np.unique(np.round(cuts, 3))
-    bands = [(*margins(road.border(side), road.kerb(side)), SIDEWALK) for side in ("left", "right")]
-    (left_back, left_front, _), (right_back, right_front, _) = bands
+    bands = [margins(road.border(side), road.kerb(side)) for side in ("left", "right")]
+    (left_back, left_front), (right_back, right_front) = bands
     for s0, s1 in itertools.pairwise(cuts):
         on_crossing = any(start - 0.01 <= s0 and s1 <= end + 0.01 for start, end in crossings)
         asphalt = (left_front, right_front, CROSSING if on_crossing else ROAD)

@@ -16,7 +16,7 @@ from typing import Any
 
 import msgpack
 
-REQUEST, RESPONSE, NOTIFICATION = 0, 1, 2
+REQUEST, RESPONSE = 0, 1
 LARGEST_MESSAGE = 32 << 20  # bytes; an OpenDRIVE text is the largest that a client sends
 MOST_CONNECTIONS = 128
 
@@ -44,7 +44,10 @@ class BoundedServer(socketserver.ThreadingTCPServer):
     request_queue_size = 64
 
     def __init__(self, address: tuple[str, int], handler: type[socketserver.BaseRequestHandler]) -> None:
-        super().__init__(address, handler)
+        try:
+            super().__init__(address, handler)
+        except (OSError, OverflowError) as error:
+            raise OSError(f"Cannot listen on {address[0]}:{address[1]}: {error}") from error
         self._places = threading.BoundedSemaphore(MOST_CONNECTIONS)
 
     @property

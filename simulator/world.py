@@ -1,6 +1,6 @@
 """The world: one episode in one town, its clock, its actors, and what happens in a tick.
 
-Nothing here knows of sockets but `StreamServer.publish`. Whoever calls holds `World.lock`.
+Nothing here knows of sockets but `streams`. Whoever calls holds `World.lock`.
 """
 
 from __future__ import annotations
@@ -235,14 +235,12 @@ class World:
                 encodings.SENSOR_TYPES[camera.kind], self.frame, self.elapsed, pose
             ) + encodings.image_header(camera.width, camera.height, camera.fov)
             pixels = memoryview(np.ascontiguousarray(image))
+            camera.next_time = self.elapsed + camera.interval
             self.streams.publish(camera.stream_id, (header, pixels), may_drop=not self.settings.synchronous)
 
     def is_due(self, camera: Camera) -> bool:
         """Whether a camera takes a picture in this tick."""
-        if not self.streams.subscribed(camera.stream_id) or self.elapsed < camera.next_time - 1e-6:
-            return False
-        camera.next_time = self.elapsed + camera.interval
-        return True
+        return self.streams.subscribed(camera.stream_id) and self.elapsed >= camera.next_time - 1e-6
 
     def draw(self, views: list[View]) -> list[np.ndarray]:
         """What the town looks like now: (height, width, 4) uint8 BGRA for each view."""

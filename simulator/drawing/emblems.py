@@ -76,8 +76,7 @@ def give_way(rng: Generator) -> np.ndarray:
 def crossing(rng: Generator) -> np.ndarray:
     """The blue square of a pedestrian crossing."""
     picture = canvas(BLUE)
-    white = triangle(-1, 2, 0)  # empty
-    white = white | ((ROWS > 70) & (ROWS < 430) & (abs(COLUMNS - 255.5) < (ROWS - 30) * 0.55))
+    white = (ROWS > 70) & (ROWS < 430) & (abs(COLUMNS - 255.5) < (ROWS - 30) * 0.55)
     picture[white] = CREAM
     cv2.circle(picture, (256, 170), 26, BLACK, -1)
     for limb in (

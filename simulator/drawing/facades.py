@@ -36,7 +36,7 @@ class Facade:
     """How the windows of a facade look; pixels within a bay of 128 x 128.
 
     window: left, right, top, bottom. frame: colour of the frames, width in pixels. panes: columns and rows.
-    sill, lintel, shutters, railing, balcony: what surrounds the window. band: dark line between storeys.
+    sill, lintel, shutters, railing: what surrounds the window. band: dark line between storeys.
     """
 
     wall: str

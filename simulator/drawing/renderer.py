@@ -253,7 +253,7 @@ class Renderer:
         return scene._replace(mirror=radiance, haze_mirror=picture.smear(radiance))
 
     def _in_bands(self, rows: int, kernel: object, *arguments: object) -> None:
-        """Runs a kernel that takes (first row, row after the last) at the end, on all cores."""
+        """Runs a kernel that takes (first row, row after the last) at the end, on the pool's threads."""
         edges = np.linspace(0, rows, BANDS + 1).astype(int)
         jobs = [self.pool.submit(kernel, *arguments, int(a), int(b)) for a, b in pairwise(edges)]
         for job in jobs:

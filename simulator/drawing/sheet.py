@@ -145,9 +145,13 @@ def main() -> None:
     parser.add_argument("--height", type=int, default=320, help="of each picture, pixels")
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
+    if arguments.out.suffix != ".png" or not arguments.out.absolute().parent.is_dir():
+        parser.error(f"{arguments.out} cannot be written; give a path that ends in .png in an existing folder")
+    if arguments.seed < 0:
+        parser.error(f"--seed is {arguments.seed}; use 0 or more")
     sheet = contact_sheet(arguments.width, arguments.height, arguments.seed)
     if not cv2.imwrite(str(arguments.out), sheet):
-        raise SystemExit(f"{arguments.out} cannot be written; give a path that ends in .png in an existing folder.")
+        raise SystemExit(f"{arguments.out} cannot be written; free it or name another.")
     print(f"{arguments.out}: 12 pictures and their labels")
 
 

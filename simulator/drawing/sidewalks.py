@@ -77,39 +77,23 @@ def furnish_spot(site: Site, road: Road, side: str, s: float, zones: tuple[np.nd
     kerb, back = road.kerb(side), road.border(side)
     pose = site.pose(road, s, back)
     central = zone_at(zones, pose.x, pose.y) in ("centre", "office")
-    choices = (
-        "",
-        "bench",
-        "litter",
-        "hydrant",
-        "post",
-        "cabinet",
-        "column",
-        "table",
-        "cone",
-        "shelter",
-        "planter",
-        "sign parking",
-        "bin",
-    )
-    weights = np.array(
-        [
-            5,
-            1.5,
-            1.2,
-            0.6,
-            0.5,
-            0.6,
-            0.4 * central,
-            2.0 * central,
-            0.25,
-            0.45,
-            0.8 * central,
-            0.5,
-            0.7 * (not central),
-        ]
-    )
-    name = str(rng.choice(choices, p=weights / weights.sum()))
+    weights = {
+        "": 5,
+        "bench": 1.5,
+        "litter": 1.2,
+        "hydrant": 0.6,
+        "post": 0.5,
+        "cabinet": 0.6,
+        "column": 0.4 * central,
+        "table": 2.0 * central,
+        "cone": 0.25,
+        "shelter": 0.45,
+        "planter": 0.8 * central,
+        "sign parking": 0.5,
+        "bin": 0.7 * (not central),
+    }
+    shares = np.array([*weights.values()])
+    name = str(rng.choice([*weights], p=shares / shares.sum()))
     if not name:
         return
     by_kerb = name in ("hydrant", "cone", "sign parking", "litter", "column")

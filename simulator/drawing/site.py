@@ -70,7 +70,7 @@ class Axis:
 
 @dataclass
 class Site:
-    """What has been put up so far. parts: triangles with the number of the thing that they belong to.
+    """What has been put up so far. parts: `Triangles`, one for each thing.
     props: (model name, matrix, tint). footprints: outlines of buildings."""
 
     network: RoadNetwork
@@ -141,7 +141,7 @@ BIN_TINTS = ((0.03, 0.10, 0.05), (0.04, 0.04, 0.045), (0.04, 0.08, 0.20), (0.30,
 
 
 def pave(site: Site, matrix: np.ndarray, half_depth: float, half_width: float, look: Look) -> None:
-    """A rectangle of another ground, just above the lawn, in front of whatever `matrix` is the middle of."""
+    """A rectangle of another ground, just above the lawn, with `matrix` in its middle."""
     mesh = Mesh()
     x, y = half_depth, half_width
     corners = np.array([(-x, -y, 0.008), (x, -y, 0.008), (x, y, 0.008), (-x, y, 0.008)])

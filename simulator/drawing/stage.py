@@ -32,7 +32,7 @@ class Prop:
 
 @dataclass(frozen=True)
 class Ranges:
-    """Triangles first[i] to last[i] (excluded), near ones first."""
+    """Triangles first[i] to last[i] (excluded)."""
 
     first: np.ndarray
     last: np.ndarray

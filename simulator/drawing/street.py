@@ -200,6 +200,8 @@ def draw_manholes(mesh: Mesh, network: RoadNetwork) -> None:
     patch = Look(ROAD, (0.40, 0.40, 0.42), "asphalt", FLAT, lift=1.0006)
     for road in network.streets:
         lanes = [lane for lane in road.lanes if lane.kind == "driving"]
+        if not lanes:
+            continue
         for s in np.arange(9.0, road.length - 6, 19.0):
             lane = lanes[rng.integers(len(lanes))]
             s, shift = s + rng.uniform(-5, 5), rng.uniform(-0.5, 0.5)

@@ -21,7 +21,7 @@ class CarShape:
     """Proportions of a car. Heights in metres; x as shares of the half length, front positive.
 
     nose, cowl, deck: heights of the bonnet's front, of its rear and of the tail. belt: foot of the windows.
-    glass: x of windscreen foot, roof front, roof rear and rear window's foot. post: x of the middle pillars.
+    glass: x of windscreen foot, roof front, roof rear and rear window's foot. posts: x of the middle pillars.
     """
 
     nose: float
@@ -224,7 +224,7 @@ def upright(x: float, half: float, low: float, high: float) -> list[tuple[float,
 
 
 def trim(mesh: Mesh, skin: Skin, shape: CarShape, half_length: float, width: float, finish: Finish) -> None:
-    """Door seams and handles, sills, mirrors, wipers."""
+    """Door seams and handles, sills, mirrors."""
     cowl, tail = shape.glass[0] * half_length, shape.glass[3] * half_length
     doors = [cowl - 0.28, shape.posts[0] * half_length, max(tail + 0.35, -half_length + 1.25)]
     for x in doors:

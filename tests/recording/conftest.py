@@ -3,7 +3,6 @@
 import contextlib
 import csv
 import os
-import queue
 import re
 import socket
 import subprocess
@@ -100,7 +99,6 @@ class Recorder:
     def __init__(self, port, output, *arguments, **environment):
         self.folder = Path(output)
         self.process = start(SCRIPT, "--port", port, "--output", output, *SMALL, *arguments, **environment)
-        self._lines: queue.Queue = queue.Queue()
         self.output = ""
         threading.Thread(target=self._read, daemon=True).start()
 

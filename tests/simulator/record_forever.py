@@ -1,6 +1,6 @@
 """A client that records in synchronous mode until it is killed; says "ticking" before each tick.
 
-python tests/simulator/record_forever.py PORT
+python tests/simulator/record_forever.py PORT MANAGER_PORT
 """
 
 import sys

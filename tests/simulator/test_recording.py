@@ -61,7 +61,7 @@ def test_a_camera_with_a_period_skips_ticks(world, spawn):
 
 
 def test_a_slow_consumer_loses_no_image_in_synchronous_mode(world, spawn):
-    frames, seen = [], queue.Queue()
+    seen = queue.Queue()
 
     def slow(image):
         time.sleep(0.03)
