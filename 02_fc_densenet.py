@@ -26,7 +26,7 @@ DATASET = Path("dataset")  # folder with rgb/, seg_raw/ and labels.csv
 VALIDATION: Path | None = None  # folder to validate on; None: hold out runs of DATASET
 VALIDATION_SHARE = 0.15  # of the pictures, in whole recording runs, where VALIDATION is None
 SIZE = (240, 160)  # width and height that pictures are resized to, pixels; smaller is faster and coarser
-AUGMENT = False  # mirror, zoom, shift and recolour training pictures; pays from about 20 epochs on
+AUGMENT = False  # show parts of training pictures, mirrored and recoloured too; for long trainings, as of 40 epochs
 
 # ------------------------------------------------------------------------------------------- network
 ARCHITECTURE: Architecture = "fc_densenet"  # or unet, segnet, pspnet, deeplabv3plus, enet
@@ -42,7 +42,7 @@ START_FROM: Path | None = None  # model file of a network like this one, whose w
 # ------------------------------------------------------------------------------------------ training
 # Where None is said to be the recipe's: light networks have one of ours, the others that of their paper, and both are
 # in segmentation/recipes.py.
-EPOCHS = 5  # times that every picture is seen; more is better and takes longer
+EPOCHS = 15  # times that every picture is seen; more is better and takes longer
 BATCH_SIZE = 2  # pictures a step; small ones learn faster from few pictures, GPUs want 8 or more
 OPTIMIZER: Optimizer | None = None  # None: the recipe's; light: adamw
 LEARNING_RATE: float | None = None  # highest; None: the recipe's; light: 1.5e-3
