@@ -131,7 +131,7 @@ class Renderer:
     def _gather(
         self, view: View, bodies: Crowd, light: Light, light_states: Mapping[int, str]
     ) -> tuple[Ranges, Ranges]:
-        """Places what the camera may see; returns the triangles to draw, and those of the bodies alone."""
+        """Places what the camera may see; returns the triangles to draw, near ones first, and those of the bodies."""
         stage, crowd = self.stage, self.stage.crowd
         stage.clear()
         distance = bodies.distance(view.position)
