@@ -17,7 +17,7 @@ from simulator.drawing.site import (
     pave,
     zone_at,
 )
-from simulator.drawing.street import KERB_HEIGHT
+from simulator.ground import KERB_HEIGHT
 from simulator.roads import Road
 
 STREET_TREES = ("lime", "maple", "plane", "birch")
