@@ -7,7 +7,7 @@ import numpy as np
 
 from simulator.roads import RoadNetwork
 
-KERB_HEIGHT = 0.14  # metres, as `simulator.drawing.street` draws it
+KERB_HEIGHT = 0.14  # metres
 CELL = 0.15  # metres
 FRACTION_BITS = 4  # of the coordinates that OpenCV gets
 MARGIN = 5.0  # metres of ground beyond the outermost lanes

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -104,11 +104,11 @@ def trigger_volume(signal: Signal) -> tuple[Vector, Vector]:
 class StopIndex:
     """Finds the light that a vehicle stands before."""
 
-    lights: list[TrafficLight] = field(default_factory=list)
-    x: np.ndarray = field(default_factory=lambda: np.zeros(0))
-    y: np.ndarray = field(default_factory=lambda: np.zeros(0))
-    cos: np.ndarray = field(default_factory=lambda: np.zeros(0))
-    sin: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    lights: list[TrafficLight]
+    x: np.ndarray
+    y: np.ndarray
+    cos: np.ndarray
+    sin: np.ndarray
 
     @classmethod
     def of(cls, lights: Iterable[TrafficLight]) -> StopIndex:

@@ -146,18 +146,18 @@ class Road:
         line = self.points(self.stations(step), self.centre(lane_id))
         return line if lane_id < 0 else line[::-1]
 
-    def strip(self, t0: float, t1: float, step: float = 2.0) -> tuple[np.ndarray, np.ndarray]:
+    def strip(self, t0: float, t1: float) -> tuple[np.ndarray, np.ndarray]:
         """The two borders (n, 2), (n, 2) along s of the band between t0 and t1; draw it as quads i, i + 1."""
-        s = self.stations(step)
+        s = self.stations()
         return self.points(s, t0), self.points(s, t1)
 
-    def lane_strip(self, lane_id: int, step: float = 2.0) -> tuple[np.ndarray, np.ndarray]:
+    def lane_strip(self, lane_id: int) -> tuple[np.ndarray, np.ndarray]:
         """(inner, outer) borders (n, 2) of a lane along s."""
-        return self.strip(*self.edges(lane_id), step)
+        return self.strip(*self.edges(lane_id))
 
-    def lane_polygon(self, lane_id: int, step: float = 2.0) -> np.ndarray:
+    def lane_polygon(self, lane_id: int) -> np.ndarray:
         """Outline (2n, 2) of a lane, not closed (the first point is not repeated)."""
-        inner, outer = self.lane_strip(lane_id, step)
+        inner, outer = self.lane_strip(lane_id)
         return np.concatenate([inner, outer[::-1]])
 
 

@@ -7,6 +7,9 @@ coordinates that are right in perspective at any sample.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from math import ceil, floor, log2
 from typing import NamedTuple
 
@@ -48,6 +51,14 @@ class Seen(NamedTuple):
     box: np.ndarray
     triangle: np.ndarray
     level: np.ndarray
+
+
+def in_bands(pool: ThreadPoolExecutor, bands: int, rows: int, kernel: Callable[..., None], *arguments: object) -> None:
+    """Runs a kernel that takes (first row, row after the last) at the end, on the pool's threads."""
+    edges = np.linspace(0, rows, bands + 1).astype(int)
+    jobs = [pool.submit(kernel, *arguments, int(a), int(b)) for a, b in pairwise(edges)]
+    for job in jobs:
+        job.result()
 
 
 @njit(**JIT)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
@@ -115,9 +114,13 @@ class Renderer:
         if shade is not None:
             scene = self._scene(shade, bodies, view, light, ranges)
             radiance = np.empty((view.height, view.width, 3), np.float32)
-            self._in_bands(view.height, picture.resolve, nearest, SAMPLES, seen, scene, view, light, radiance)
+            raster.in_bands(
+                self.pool, BANDS, view.height, picture.resolve, nearest, SAMPLES, seen, scene, view, light, radiance
+            )
             drawn["rgb"] = np.empty((view.height, view.width, 4), np.uint8)
-            self._in_bands(
+            raster.in_bands(
+                self.pool,
+                BANDS,
                 view.height,
                 picture.develop,
                 radiance,
@@ -131,7 +134,7 @@ class Renderer:
     def _gather(
         self, view: View, bodies: Crowd, light: Light, light_states: Mapping[int, str]
     ) -> tuple[Ranges, Ranges]:
-        """Places what the camera may see; returns the triangles to draw, and those of the bodies alone."""
+        """Places what the camera may see; returns the triangles to draw, near ones first, and those of the bodies."""
         stage, crowd = self.stage, self.stage.crowd
         stage.clear()
         distance = bodies.distance(view.position)
@@ -169,7 +172,9 @@ class Renderer:
         runs = self._set_up(ranges, view, samples, seen)
         size = (view.height * samples, view.width * samples)
         nearest, depth = np.empty(size, np.int32), np.empty(size, np.float32)
-        self._in_bands(
+        raster.in_bands(
+            self.pool,
+            BANDS,
             size[0],
             raster.rasterise,
             triangles,
@@ -210,7 +215,9 @@ class Renderer:
             np.empty(size, np.float32),
             np.empty(size, np.int32),
         )
-        self._in_bands(
+        raster.in_bands(
+            self.pool,
+            BANDS,
             view.height,
             picture.identify,
             nearest,
@@ -249,15 +256,10 @@ class Renderer:
         mirrored = mirror_view(view)
         nearest, _, seen = self._look(mirrored, ranges, 1, slot=1)
         radiance = np.empty((mirrored.height, mirrored.width, 3), np.float32)
-        self._in_bands(mirrored.height, picture.resolve, nearest, 1, seen, scene, mirrored, light, radiance)
+        raster.in_bands(
+            self.pool, BANDS, mirrored.height, picture.resolve, nearest, 1, seen, scene, mirrored, light, radiance
+        )
         return scene._replace(mirror=radiance, haze_mirror=picture.smear(radiance))
-
-    def _in_bands(self, rows: int, kernel: object, *arguments: object) -> None:
-        """Runs a kernel that takes (first row, row after the last) at the end, on the pool's threads."""
-        edges = np.linspace(0, rows, BANDS + 1).astype(int)
-        jobs = [self.pool.submit(kernel, *arguments, int(a), int(b)) for a, b in pairwise(edges)]
-        for job in jobs:
-            job.result()
 
 
 def room_for(count: int) -> raster.Seen:

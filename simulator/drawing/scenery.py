@@ -15,9 +15,9 @@ from simulator.drawing.furniture import LAMP_HEAD, LAMP_ON, STATES
 from simulator.drawing.lamplight import Lamps
 from simulator.drawing.mesh import POLE, Look, Mesh, Triangles, concatenate, turn_matrix
 from simulator.drawing.stage import Prop, Stage
-from simulator.drawing.street import KERB_HEIGHT
 from simulator.drawing.textures import Textures, paint_textures
 from simulator.drawing.weather import Light
+from simulator.ground import KERB_HEIGHT
 from simulator.roads import RoadNetwork, Signal
 
 LAMP_CELL, LAMP_REACH = 8.0, 34.0  # metres

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
 from typing import NamedTuple
 
 import cv2
@@ -130,27 +129,22 @@ def light_axes(light: Light) -> np.ndarray:
 
 def cast(scenery: Scenery, shadow: ShadowMap, ranges: Ranges, pool: ThreadPoolExecutor) -> None:
     """Draws triangles into a shadow map."""
-    edges = np.linspace(0, len(shadow.distance), BANDS + 1).astype(int)
     textures = scenery.textures
-    jobs = [
-        pool.submit(
-            raster.cast_shadows,
-            scenery.stage.triangles,
-            ranges.first,
-            ranges.last,
-            shadow.axes,
-            shadow.corner,
-            shadow.scale,
-            textures.texels,
-            textures.offsets,
-            shadow.distance,
-            int(a),
-            int(b),
-        )
-        for a, b in pairwise(edges)
-    ]
-    for job in jobs:
-        job.result()
+    raster.in_bands(
+        pool,
+        BANDS,
+        len(shadow.distance),
+        raster.cast_shadows,
+        scenery.stage.triangles,
+        ranges.first,
+        ranges.last,
+        shadow.axes,
+        shadow.corner,
+        shadow.scale,
+        textures.texels,
+        textures.offsets,
+        shadow.distance,
+    )
 
 
 def darken_under(contact: np.ndarray, corner: np.ndarray, crowd: Crowd, index: np.ndarray) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 from simulator.catalogue import CATALOGUE
 from simulator.drawing.renderer import Body, Camera, Renderer
 from simulator.geometry import Transform
+from simulator.ground import KERB_HEIGHT
 from simulator.maps import MAPS, build_map
 from simulator.roads import RoadNetwork
 from simulator.weather import Weather
@@ -84,7 +85,7 @@ def traffic(network: RoadNetwork, seed: int) -> list[Body]:
                     side = rng.uniform(-0.9, 0.9)
                     yaw = pose.yaw + 180.0 * rng.integers(2)
                     turn = np.radians(pose.yaw)
-                    pose = Transform(pose.x - side * np.sin(turn), pose.y + side * np.cos(turn), 0.14, yaw=yaw)
+                    pose = Transform(pose.x - side * np.sin(turn), pose.y + side * np.cos(turn), KERB_HEIGHT, yaw=yaw)
                 places.append((pose, names, speed))
     for crossing in network.crossings:
         road = network.roads[crossing.road]

@@ -17,7 +17,7 @@ from simulator.drawing.site import (
     pave,
     zone_at,
 )
-from simulator.drawing.street import KERB_HEIGHT
+from simulator.ground import KERB_HEIGHT
 from simulator.roads import Road
 
 STREET_TREES = ("lime", "maple", "plane", "birch")
@@ -97,7 +97,7 @@ def furnish_spot(site: Site, road: Road, side: str, s: float, zones: tuple[np.nd
     if not name:
         return
     by_kerb = name in ("hydrant", "cone", "sign parking", "litter", "column")
-    away = {"column": 0.9, "shelter": 0.9, "table": 0.8, "bench": 0.45, "cabinet": 0.3}.get(name, 0.45)
+    away = {"column": 0.9, "shelter": 0.9, "table": 0.8, "cabinet": 0.3}.get(name, 0.45)
     t = kerb + sign * max(away, 0.45) if by_kerb else back - sign * away
     pose = site.pose(road, s, t)
     yaw = pose.yaw - 90 * sign

@@ -20,8 +20,9 @@ from simulator.drawing.mesh import (
     turn_matrix,
 )
 from simulator.drawing.people import linear
-from simulator.drawing.street import KERB_HEIGHT, VERGE_HEIGHT, Land
+from simulator.drawing.street import VERGE_HEIGHT, Land
 from simulator.geometry import Transform
+from simulator.ground import KERB_HEIGHT
 from simulator.roads import Road, RoadNetwork
 
 SOIL = Look(GROUND, (0.46, 0.44, 0.42), "soil", NO_SHADOW)

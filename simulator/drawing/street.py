@@ -19,9 +19,10 @@ from simulator.drawing.mesh import (
     Look,
     Mesh,
 )
+from simulator.ground import KERB_HEIGHT
 from simulator.roads import Marking, Road, RoadNetwork
 
-KERB_HEIGHT, KERB_WIDTH, VERGE_HEIGHT = 0.14, 0.16, 0.125  # metres
+KERB_WIDTH, VERGE_HEIGHT = 0.16, 0.125  # metres
 MARGIN = 60.0  # metres of ground round the outermost road
 LIFT = 1.0015  # of paint over the road
 

@@ -1,6 +1,6 @@
 """A simulator for tests: the real server on the real roads, with pictures that cost nothing.
 
-    python tests/simulator/serve.py --map Eastfield --seed 1 --slow 0
+    python tests/simulator/serve.py --slow 0
 
 The rgb picture is a checksum of all that the renderer was given, so that whatever differs shows in it.
 """
@@ -42,13 +42,9 @@ class Checksums:
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--map", default="Eastfield")
-    parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--slow", type=float, default=0.0, help="seconds that a picture takes")
     arguments = parser.parse_args()
-    server = SimulatorServer(
-        arguments.map, arguments.seed, port=0, make_renderer=lambda network, seed: Checksums(arguments.slow)
-    )
+    server = SimulatorServer("Eastfield", 1, port=0, make_renderer=lambda network, seed: Checksums(arguments.slow))
     server.start()
     print(server.port, server.streams.port, flush=True)
     stop = threading.Event()
