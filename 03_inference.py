@@ -27,7 +27,7 @@ def main(settings: Any) -> None:
     if settings.filter < 1 or settings.filter % 2 == 0:
         raise UserError(f"--filter is {settings.filter}; use an odd number of pixels, or 1 for none")
     if settings.output.resolve() == settings.pictures.resolve() or (settings.output / "rgb").exists():
-        raise UserError(f"--output is {settings.output}, a folder of pictures and labels; name another")
+        raise UserError(f"--output is {settings.output}, where pictures and labels are; name another folder")
     dataset = open_dataset(settings.pictures)
     # TensorFlow takes seconds to load: not before flags and pictures are known to be right.
     load_keras()

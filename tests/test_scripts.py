@@ -49,10 +49,11 @@ def test_a_picture_that_cannot_be_read_does_not_stop_the_others(make_dataset, tm
     assert len(list((out / "seg").iterdir())) == 2
 
 
-def test_inference_never_writes_over_the_pictures(make_dataset):
+def test_inference_never_writes_over_pictures_and_labels(make_dataset):
     folder = make_dataset()
-    status, output = run_script("03_inference.py", "--pictures", folder, "--output", folder)
-    assert status == 1 and "name another folder" in output
+    for pictures in (folder, folder / "rgb"):
+        status, output = run_script("03_inference.py", "--pictures", pictures, "--output", folder)
+        assert status == 1 and "name another folder" in output
 
 
 def test_inference_without_a_model_says_what_to_do(make_dataset, tmp_path):
