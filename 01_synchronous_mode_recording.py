@@ -25,7 +25,7 @@ from segmentation.recording.driving import Autopilot, Teleport, spawn_car
 from segmentation.recording.finding import Simulator, ends_cleanly, simulator
 from segmentation.recording.frames import open_frames
 from segmentation.recording.guarding import go_on_in_a_child
-from segmentation.recording.keeping import Keeper
+from segmentation.recording.keeping import Keeper, require_known
 from segmentation.recording.session import Session, full_names, show_town, weather_named
 from segmentation.recording.synchronous import synchronous_mode, traffic_manager
 from segmentation.recording.traffic import spawn_traffic
@@ -85,6 +85,8 @@ def main(settings: Any) -> None:
         frames = stack.enter_context(open_frames(settings.output))
         server = stack.enter_context(simulator(settings.host, settings.port, settings.timeout, settings.seed))
         table = write_labels(settings.output, server.version)
+        if settings.rare_share > 0:
+            require_known(table, settings.rare_labels)
         stack.callback(lambda: print(f"{settings.output}: {frames.total} pictures"))
         stack.enter_context(server.told_simply())
         towns = full_names(server, settings.towns) or [""]

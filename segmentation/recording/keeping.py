@@ -12,6 +12,14 @@ THINNING = 2  # every second pixel, both ways, is enough to see what a picture s
 PATIENCE = 30  # pictures passed over for want of something rare before one without is kept
 
 
+def require_known(table: LabelTable, rare: Sequence[str]) -> None:
+    """Raise a `UserError` that lists the table's names for one in `rare` that it does not have."""
+    names = [row.name for row in table.rows]
+    unknown = [name for name in rare if name not in names]
+    if unknown:
+        raise UserError(f"--rare-labels has {', '.join(unknown)}, which labels.csv does not; it has {', '.join(names)}")
+
+
 class Keeper:
     """Decides for the views of one frame together, so that the pictures of several cameras stay a set."""
 
@@ -29,18 +37,12 @@ class Keeper:
 
         Beyond that, while fewer than `rare_share` (0..1) of the pictures kept show a label named in `rare` on
         `rare_pixels` (0..1) or more of their pixels, only pictures that show such a lacking label are kept;
-        after PATIENCE others, any. Raises `UserError` for a name that the table does not have.
+        after PATIENCE others, any. Names that the table does not have are left out.
         """
         self._known = np.isin(np.arange(256), table.ids)
         self._version_labels = len(table.rows)
         self._metres, self._change = metres, change
         self._rare = {row.name: row.id for row in table.rows if row.name in rare}
-        unknown = set(rare) - set(self._rare)
-        if unknown and rare_share > 0:
-            raise UserError(
-                f"--rare-labels has {', '.join(sorted(unknown))}, which the server does not; it has "
-                + ", ".join(row.name for row in table.rows)
-            )
         self._rare_share, self._rare_pixels = rare_share, rare_pixels
         self._last: list[tuple[np.ndarray, Bytes]] = []
         self._kept = self._passed_over = 0

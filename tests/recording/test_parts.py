@@ -11,7 +11,7 @@ from segmentation.images import write_png
 from segmentation.labels import carla_table, read_labels
 from segmentation.recording.cameras import LOST_IN_A_ROW, Rig, View
 from segmentation.recording.frames import COLUMNS, open_frames
-from segmentation.recording.keeping import PATIENCE, Keeper
+from segmentation.recording.keeping import PATIENCE, Keeper, require_known
 
 TABLE = read_labels(carla_table("0.9.16"))
 ROAD, WALKER = 1, 12
@@ -111,10 +111,10 @@ def test_common_pictures_are_passed_over_until_rare_labels_have_their_share():
     assert len(kept) == 40 and sum(kept) == 20
 
 
-def test_an_unknown_rare_label_is_told_where_it_would_matter():
-    with pytest.raises(UserError, match="Unheard of, which the server does not; it has NONE, Roads"):
-        Keeper(TABLE, metres=1, change=0, rare=["Pedestrians", "Unheard of"], rare_share=0.5)
-    Keeper(TABLE, metres=1, change=0, rare=["Unheard of"])
+def test_an_unknown_rare_label_is_told():
+    require_known(TABLE, ["Pedestrians", "Rider"])
+    with pytest.raises(UserError, match="has Unheard of, which"):
+        require_known(TABLE, ["Pedestrians", "Unheard of"])
 
 
 def test_patience_with_rare_labels_ends():
