@@ -10,15 +10,8 @@ def train(settings: Any, model: Path, *flags: str) -> None:
     """Train into `model` by the settings' dataset, size, epochs and batch size, unless it is there already."""
     if model.exists():
         return
-    common = [
-        "--dataset",
-        str(settings.dataset),
-        "--epochs",
-        str(settings.epochs),
-        "--batch-size",
-        str(settings.batch_size),
-    ]
-    common += ["--size", *map(str, settings.size), "--model", str(model)]
+    common = [f"--dataset={settings.dataset}", f"--epochs={settings.epochs}", f"--batch-size={settings.batch_size}"]
+    common += [f"--model={model}", "--size", *map(str, settings.size)]
     if settings.validation:
         common += ["--validation", str(settings.validation)]
     subprocess.run([sys.executable, "02_fc_densenet.py", *common, *flags], check=True)
