@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 Architecture = Literal["fc_densenet", "unet", "segnet", "pspnet", "deeplabv3plus", "enet"]
-Optimizer = Literal["adamw", "adam", "rmsprop", "sgd"]
+Optimizer = Literal["muon", "adamw", "adam", "rmsprop", "sgd"]
 Schedule = Literal["cosine", "polynomial", "step"]
 
 
@@ -20,7 +20,7 @@ class Recipe:
     # cosine: warms up over 5 % of the steps, then falls to 0; polynomial: falls to 0 as (1 - progress) ** 0.9;
     # step: is multiplied by `step_factor` every `step_epochs` epochs
     schedule: Schedule
-    weight_decay: float  # times a kernel is added to its gradient; AdamW subtracts it from the weight instead
+    weight_decay: float  # times a kernel is added to its gradient; Muon and AdamW subtract it from the weight
     momentum: float = 0.9  # of SGD
     step_factor: float = 0.995
     step_epochs: int = 1
@@ -29,7 +29,7 @@ class Recipe:
     dropout: float | None = None  # None: the network's own
 
 
-LIGHT = Recipe("adamw", 1.5e-3, "cosine", 1e-4, class_weighting=0.5)
+LIGHT = Recipe("muon", 1.5e-3, "cosine", 1e-4, class_weighting=0.5)
 
 # SimJeg/FC-DenseNet, config/FC-DenseNet103.py and train.py; its L2 adds 1e-4 times the square, so twice that to the
 # gradient. The paper then goes on at 1e-4 without a crop.

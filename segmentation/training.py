@@ -18,7 +18,7 @@ from segmentation.errors import UserError
 from segmentation.labels import VOID
 from segmentation.metrics import Counts, confusion_matrix
 from segmentation.model_file import TrainedModel, save_model
-from segmentation.optimizer import AdamW
+from segmentation.optimizer import AdamW, Muon
 from segmentation.recipes import Recipe
 
 
@@ -43,6 +43,7 @@ def compile_network(network: keras.Model, recipe: Recipe, *, steps_per_epoch: in
     """
     schedule = learning_rate_schedule(recipe, steps_per_epoch, epochs)
     optimizers = {
+        "muon": lambda: Muon(schedule, decay=recipe.weight_decay),
         "adamw": lambda: AdamW(schedule, decay=recipe.weight_decay),
         "adam": lambda: keras.optimizers.Adam(schedule),
         "rmsprop": lambda: keras.optimizers.RMSprop(schedule),
@@ -79,9 +80,9 @@ def learning_rate_schedule(recipe: Recipe, steps_per_epoch: int, epochs: int) ->
 def decay_weights(network: keras.Model, recipe: Recipe) -> None:
     """Add the squares of all kernels to the loss, so that `weight_decay` times a kernel is added to its gradient.
 
-    AdamW decays weights itself. Model files do not keep this: it must be said again when training goes on.
+    Muon and AdamW decay weights themselves. Model files do not keep this: it must be said again when training goes on.
     """
-    if recipe.optimizer != "adamw" and recipe.weight_decay:
+    if recipe.optimizer not in ("muon", "adamw") and recipe.weight_decay:
         for weight in network.trainable_weights:
             if weight.path.endswith("kernel"):
                 weight.regularizer = keras.regularizers.L2(recipe.weight_decay / 2)
