@@ -44,7 +44,7 @@ START_FROM: Path | None = None  # model file of a network like this one, whose w
 # in segmentation/recipes.py.
 EPOCHS = 15  # times that every picture is seen; more is better and takes longer
 BATCH_SIZE = 2  # pictures a step; small ones learn faster from few pictures, GPUs want 8 or more
-OPTIMIZER: Optimizer | None = None  # None: the recipe's; light: muon
+OPTIMIZER: Optimizer | None = None  # None: the recipe's; light: adamw, fc_densenet muon
 LEARNING_RATE: float | None = None  # highest; None: the recipe's; light: 1.5e-3
 SCHEDULE: Schedule | None = None  # how the rate falls; None: the recipe's; light: cosine
 WEIGHT_DECAY: float | None = None  # None: the recipe's; light: 1e-4
