@@ -8,7 +8,7 @@ from keras import ops
 from segmentation.networks.layers import PACKAGE
 
 # Keller Jordan, "Muon: an optimizer for hidden layers in neural networks", 2024: five steps of this quintic bring the
-# singular values of a matrix near 1.
+# singular values of a matrix near 1. The momentum is its too.
 QUINTIC, QUINTIC_STEPS = (3.4445, -4.7750, 2.0315), 5
 MUON_MOMENTUM = 0.95
 # Liu et al., "Muon is scalable for LLM training", 2025, section 2.2: with it an update is as large as AdamW's usually
@@ -67,9 +67,10 @@ class AdamW(keras.optimizers.Adam):
 class Muon(AdamW):
     """Momentum whose steps are orthogonalised, for kernels that mix maps; AdamW for all other weights.
 
-    A kernel (height, width, maps in, maps out) is taken for the matrix (height x width x maps in, maps out). Where
-    AdamW's steps are large in a few directions of it, these are equally large in all. `keras.optimizers.Muon` does so
-    for dense layers alone. Depthwise kernels mix no maps.
+    A kernel (height, width, maps in, maps out) is taken for the matrix (height x width x maps in, maps out), one of a
+    transposed convolution likewise with maps in last, as Keras has it. Where AdamW's steps are large in a few
+    directions of the matrix, these are equally large in all. `keras.optimizers.Muon` does so for dense layers alone.
+    Depthwise kernels mix no maps.
     """
 
     def follow(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
