@@ -1,6 +1,5 @@
 """Read and write picture files: RGB and label ids, every failure told with the file's name."""
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +7,7 @@ from PIL import Image, ImageOps
 
 from segmentation.errors import UserError
 from segmentation.labels import Bytes, LabelTable
+from segmentation.whole_file import whole_file
 
 
 def read_picture(path: Path) -> Bytes:
@@ -50,18 +50,9 @@ def read_coloured_ids(path: Path, table: LabelTable) -> Bytes:
 
 
 def write_png(path: Path, pixels: Bytes) -> None:
-    """Write (height, width) or RGB (height, width, 3) under a temporary name, then rename.
-
-    Raises `UserError` when the folder cannot be written to; a killed process leaves no broken file.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    """Write (height, width) or RGB (height, width, 3), whole. Raises `UserError` where that cannot be done."""
+    with whole_file(path) as temporary:
         Image.fromarray(pixels).save(temporary, "PNG", compress_level=3)
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise UserError(f"{path}: cannot be written ({error.strerror or error}); free or change it") from None
 
 
 def _load(path: Path) -> Image.Image:

@@ -1,7 +1,6 @@
 """One `.keras` file holds all that inference needs: network, label table, picture size, and how it was trained."""
 
 import json
-import os
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +12,7 @@ from segmentation.backend import worth_compiling
 from segmentation.errors import UserError
 from segmentation.labels import LabelTable, parse_labels
 from segmentation.networks import catalogue  # noqa: F401  registers the layers that a file may name
+from segmentation.whole_file import whole_file
 
 NOTES = "segmentation.json"  # our part of the archive that Keras writes
 
@@ -35,7 +35,7 @@ class TrainedModel:
 
 
 def save_model(trained: TrainedModel, path: Path, with_optimizer: bool = False) -> None:
-    """Write the file under a temporary name, then rename: a killed process leaves the old file or the new.
+    """Write the file, whole.
 
     With the optimizer's state the file can be trained further as if nothing had happened, and is about three times
     as large; without it, an auxiliary head is left out too. Raises `UserError` when it cannot be written.
@@ -47,17 +47,11 @@ def save_model(trained: TrainedModel, path: Path, with_optimizer: bool = False) 
         "recipe": trained.recipe,
         "history": trained.history,
     }
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.part.keras")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        network = trained.network if with_optimizer else for_inference(trained.network)
+    network = trained.network if with_optimizer else for_inference(trained.network)
+    with whole_file(path) as temporary:
         network.save(temporary)
         with zipfile.ZipFile(temporary, "a") as archive:
             archive.writestr(NOTES, json.dumps(notes, indent=1))
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise UserError(f"{path}: cannot be written ({error.strerror or error}); free or change it") from None
 
 
 def for_inference(network: keras.Model) -> keras.Model:

@@ -1,6 +1,5 @@
 """Show how training went: curves as a picture, IoU per class as a table."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,7 +10,9 @@ from rich.console import Console
 from rich.table import Table
 from tqdm import tqdm
 
+from segmentation.errors import UserError
 from segmentation.metrics import Counts, class_iou, mean_iou, pixel_accuracy
+from segmentation.whole_file import whole_file
 
 CURVES = {"loss": "loss", "mean_iou": "mean IoU"}
 
@@ -29,12 +30,11 @@ def draw_curves(history: dict[str, list[float]], path: Path) -> None:
             axes.grid(alpha=0.3)
         axes.set_ylim(0, 1)
         axes.legend(frameon=False)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
         try:
-            figure.savefig(temporary, format="png", dpi=110)
-            temporary.replace(path)
-        except OSError as error:  # such as a viewer that locks it: no reason to stop training
-            tqdm.write(f"{path}: cannot be written now ({error.strerror or error})")
+            with whole_file(path) as temporary:
+                figure.savefig(temporary, format="png", dpi=110)
+        except UserError as error:  # such as a viewer that locks it: no reason to stop training
+            tqdm.write(str(error))
 
 
 def print_iou(confusions: dict[str, Counts], classes: Sequence[str], title: str) -> None:

@@ -16,6 +16,7 @@ from segmentation.errors import UserError
 from segmentation.labels import Bytes, LabelTable, carla_table, read_labels
 from segmentation.recording.cameras import View
 from segmentation.recording.frames import FrameLog
+from segmentation.whole_file import whole_file
 
 WAITING = 2  # pictures that may wait for every worker; then recording waits too, and memory stays bounded
 
@@ -116,13 +117,8 @@ def write_labels(folder: Path, version: str) -> LabelTable:
                 "record into another folder with --output"
             )
         return found
-    part = path.with_name(".labels.csv.part")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        part.write_text(table.to_csv())
-        part.rename(path)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be written ({error.strerror}); free it or name another --output") from None
+    with whole_file(path, cure="free it or name another --output") as temporary:
+        temporary.write_text(table.to_csv())
     return table
 
 
