@@ -46,7 +46,7 @@ PICTURES = 200  # of every camera in every town and weather
 SEED = 1  # decides traffic and way; another one records other pictures
 
 # ------------------------------------------------------------------------------------------ cameras
-SIZE = (800, 600)  # width and height of the pictures, pixels
+SIZE = (360, 240)  # width and height of the pictures, pixels
 FIELD_OF_VIEW = 90.0  # degrees, horizontal
 CAMERAS: tuple[tuple[float, float, float, float, float, float], ...] = (
     (1.2, 0.0, 1.7, 0.0, 0.0, 0.0),
@@ -81,7 +81,9 @@ def main(settings: Any) -> None:
     check(settings)
     go_on_in_a_child()
     with ends_cleanly(), ExitStack() as stack:
-        # The dataset is tried before anything is started: a town takes a while.
+        # All that can be tried is tried before anything is started: a town takes a while.
+        for weather in settings.weathers:
+            weather_named(weather)
         frames = stack.enter_context(open_frames(settings.output))
         server = stack.enter_context(simulator(settings.host, settings.port, settings.timeout, settings.seed))
         table = write_labels(settings.output, server.version)
@@ -106,6 +108,9 @@ def check(settings: Any) -> None:
     require_at_least(1, settings, "size", "pictures", "every", "frames_per_second", "writers")
     require_at_least(0, settings, "vehicles", "walkers", "jump_metres", "keep_metres", "keep_change", "seed")
     require_at_least(0.1, settings, "timeout", "step_metres", "field_of_view")
+    for flag, share in (("--rare-share", settings.rare_share), ("--rare-pixels", settings.rare_pixels)):
+        if not 0 <= share <= 1:
+            raise UserError(f"{flag} is {share}; use 0 to 1")
     if not settings.cameras or not settings.weathers:
         raise UserError("--cameras and --weathers need one each at least")
     if settings.field_of_view >= 180:
@@ -114,13 +119,12 @@ def check(settings: Any) -> None:
 
 def record_town(settings: Any, server: Simulator, town: str, writer: Writer, window: Window, bar: tqdm) -> bool:
     """Record one town in all weathers; False when the user stopped it in the window."""
-    for weather in settings.weathers:
-        weather_named(weather)
     town = show_town(server, town)
     plan = {weather: runs_of(settings, town, weather) for weather in settings.weathers}
     for runs in plan.values():
         for name in runs:
             writer.frames.mend(name)
+            writer.frames.require_alike(name, settings.size, settings.field_of_view, settings.driving)
             bar.initial = bar.n = bar.n + min(settings.pictures, writer.frames.count(name))
     plan = {w: runs for w, runs in plan.items() if any(writer.frames.count(r) < settings.pictures for r in runs)}
     if not plan:

@@ -8,6 +8,7 @@
 The best network by validation mean IoU is in models/, with its curves; 03_inference.py uses it.
 """
 
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,8 +26,8 @@ from segmentation.report import draw_curves, print_iou
 DATASET = Path("dataset")  # folder with rgb/, seg_raw/ and labels.csv
 VALIDATION: Path | None = None  # folder to validate on; None: hold out runs of DATASET
 VALIDATION_SHARE = 0.15  # of the pictures, in whole recording runs, where VALIDATION is None
-SIZE = (240, 160)  # width and height that pictures are resized to, pixels; smaller is faster and coarser
-AUGMENT = False  # show parts of training pictures, mirrored and recoloured too; for long trainings, as of 40 epochs
+SIZE = (240, 160)  # width and height that pictures are resized to, pixels, in their proportions; smaller is faster
+AUGMENT = False  # show parts of training pictures, mirrored and recoloured too; pays in long trainings only
 
 # ------------------------------------------------------------------------------------------- network
 ARCHITECTURE: Architecture = "fc_densenet"  # or unet, segnet, pspnet, deeplabv3plus, enet
@@ -127,7 +128,7 @@ def train(settings: Any, labels: LabelTable, samples: Any, held_out: Any, class_
     model = settings.model or Path("models", f"{settings.architecture}.keras")
     last, curves = (model.with_name(f"{model.stem}_{end}") for end in ("last.keras", "curves.png"))
 
-    trained = start_or_resume(settings, recipe, model, last, batches, [sample.name for sample in held_out])
+    trained = start_or_resume(settings, recipe, model, last, batches, held_out)
     training.decay_weights(trained.network, recipe)
     print(f"{trained.network.name}: {trained.network.count_params():,} parameters, {keras.config.dtype_policy().name}")
     print(f"{len(samples)} pictures to train on, {len(held_out)} to validate, {len(batches)} steps an epoch")
@@ -155,7 +156,7 @@ def recipe_of(settings: Any) -> Recipe:
     return choose_recipe(settings.architecture, settings.variant, **{name: getattr(settings, name) for name in names})
 
 
-def start_or_resume(settings: Any, recipe: Recipe, model: Path, last: Path, batches: Any, held_out: list[str]) -> Any:
+def start_or_resume(settings: Any, recipe: Recipe, model: Path, last: Path, batches: Any, held_out: Any) -> Any:
     """A new network with its optimiser, or the one of the run that was interrupted, as it was."""
     from segmentation import training
     from segmentation.model_file import TrainedModel, load_model
@@ -165,7 +166,9 @@ def start_or_resume(settings: Any, recipe: Recipe, model: Path, last: Path, batc
     # What may change in the middle of a training:
     free = ("model", "resume", "check", "threads", "readers", "dense_block", "recompute")
     notes = {name: str(value) for name, value in vars(settings).items() if name not in free}
-    notes["held_out"] = held_out
+    notes["precision"] = settings.precision or best_precision()
+    pictures = [[sample.name for sample in chosen] for chosen in (batches.samples, held_out)]
+    notes["set of pictures"] = sha256(str(pictures).encode()).hexdigest()
     if settings.resume:
         trained = load_model(last, with_optimizer=True)
         changed = [name for name in notes if trained.recipe.get(name) != notes[name]]

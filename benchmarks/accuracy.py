@@ -14,6 +14,7 @@ from rich.table import Table
 
 from benchmarks.training import train
 from segmentation.backend import load_keras
+from segmentation.errors import UserError
 from segmentation.flags import run
 
 DATASET = Path("dataset")  # to train on
@@ -27,6 +28,8 @@ BATCH_SIZE = 4  # pictures a step
 
 def main(settings: Any) -> None:
     """Train in turns, print the table."""
+    if len(settings.seeds) < 2:
+        raise UserError("--seeds needs two at least, for the deviation between them")
     load_keras()
     from segmentation.model_file import load_model
 

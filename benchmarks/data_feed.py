@@ -9,13 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from segmentation.backend import load_keras
+from segmentation.backend import best_precision, load_keras
 from segmentation.dataset.folder import open_dataset
 from segmentation.flags import run
 
 DATASET = Path("dataset")  # a dataset folder
 SIZE = (240, 160)  # width and height, pixels
-BATCH_SIZE = 4  # pictures a step
+BATCH_SIZE = 2  # pictures a step
 THREADS = 2  # as in 02
 STEPS = 6  # training steps timed; feed and steps take turns
 
@@ -28,7 +28,7 @@ def main(settings: Any) -> None:
 
     from segmentation.dataset.batches import Batches
     from segmentation.networks.fc_densenet import fc_densenet
-    from segmentation.recipes import LIGHT
+    from segmentation.recipes import choose_recipe
     from segmentation.training import compile_network
 
     dataset = open_dataset(settings.dataset)
@@ -43,8 +43,10 @@ def main(settings: Any) -> None:
         augmented=True,
         class_weights=np.ones(256, np.float32),
     )
-    network = fc_densenet(len(batches.labels.classes))
-    compile_network(network, LIGHT, steps_per_epoch=100, epochs=1)
+    keras.config.set_dtype_policy(best_precision())
+    recipe = choose_recipe("fc_densenet", "light")
+    network = fc_densenet(len(batches.labels.classes), dropout=recipe.dropout)
+    compile_network(network, recipe, steps_per_epoch=100, epochs=1)
     batch = batches[0]
     network.train_on_batch(*batch)
 

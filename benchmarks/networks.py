@@ -14,7 +14,7 @@ from typing import Any, get_args
 from benchmarks.training import train
 from segmentation.backend import load_keras
 from segmentation.flags import run
-from segmentation.recipes import LIGHT, Architecture
+from segmentation.recipes import Architecture, choose_recipe
 
 DATASET = Path("dataset")  # to train on
 VALIDATION: Path | None = None  # None: hold out runs of DATASET
@@ -42,18 +42,23 @@ def print_table(settings: Any) -> None:
     from rich.table import Table
 
     from segmentation.model_file import load_model
+    from segmentation.networks.catalogue import build_network
     from segmentation.training import compile_network
 
     width, height = settings.size
     models = {name: load_model(settings.models / f"{name}.keras") for name in get_args(Architecture)}
-    networks = {name: model.network for name, model in models.items()}
+    recipes = {name: choose_recipe(name, "light") for name in models}
+    networks = {
+        name: build_network(name, len(model.labels.classes), "light", dropout=recipes[name].dropout)
+        for name, model in models.items()
+    }  # anew: what is saved has no auxiliary head, with which PSPNet is trained
     random = np.random.default_rng(0)
     pictures = random.integers(0, 256, (settings.batch_size, height, width, 3)).astype(np.uint8)
     times: dict[str, list[float]] = {name: [] for name in networks}
-    for network in networks.values():
-        compile_network(network, LIGHT, steps_per_epoch=100, epochs=100)
+    for name, network in networks.items():
+        compile_network(network, recipes[name], steps_per_epoch=100, epochs=100)
     for name in [*networks] * settings.rounds:
-        classes = random.integers(0, networks[name].output_shape[-1], pictures.shape[:3]).astype(np.uint8)
+        classes = random.integers(0, len(models[name].labels.classes), pictures.shape[:3]).astype(np.uint8)
         networks[name].train_on_batch(pictures, classes)  # traces, or fetches back the memory that others had since
         for _ in range(settings.steps):
             start = time.perf_counter()

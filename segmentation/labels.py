@@ -153,11 +153,15 @@ def read_labels(path: Path) -> LabelTable:
 def parse_labels(text: str, source: str) -> LabelTable:
     """Read the text of a `labels.csv`; `source` names it in the `UserError` raised for wrong lines."""
     reader = csv.DictReader(io.StringIO(text), skipinitialspace=True)
-    if tuple(reader.fieldnames or ()) != COLUMNS:
+    try:
+        header, records = tuple(reader.fieldnames or ()), list(reader)
+    except csv.Error as error:
+        raise UserError(f"{source}: cannot be read ({error}); mend it") from None
+    if header != COLUMNS:
         raise UserError(f"{source}: the first line must be {','.join(COLUMNS)}")
     rows: list[Label] = []
     problems: list[str] = []
-    for line, record in enumerate(reader, 2):
+    for line, record in enumerate(records, 2):
         found = list(_row_problems(record, rows))
         problems += [f"line {line}: {problem}" for problem in found]
         if not found:

@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 
+from segmentation import optimizer  # noqa: F401  registers the optimizers that a file may name
 from segmentation.backend import worth_compiling
 from segmentation.errors import UserError
 from segmentation.labels import LabelTable, parse_labels

@@ -58,6 +58,11 @@ def test_every_wrong_line_is_told_at_once():
     )
 
 
+def test_a_quotation_mark_that_is_never_closed_is_told():
+    with pytest.raises(UserError, match=r"my\.csv: cannot be read"):
+        parse_labels('id,name,red,green,blue,class\n1,"' + 200_000 * "x", "my.csv")
+
+
 def test_a_table_of_void_alone_is_refused():
     with pytest.raises(UserError, match="nothing to learn"):
         parse_labels("id,name,red,green,blue,class\n1,Road,1,2,3,\n", "my.csv")

@@ -158,7 +158,8 @@ def wait_for(condition, process, seconds=240):
 
 def test_training_killed_and_resumed_equals_one_that_ran_through(make_dataset, tmp_path):
     folder = make_dataset(count=12)
-    common = ("--dataset", folder, *TINY, "--epochs", 8, "--validation-share", "0.34")
+    held_out = make_dataset(count=4, name="held_out")
+    common = ("--dataset", folder, *TINY, "--epochs", 8, "--validation", held_out)
     common += ("--augment", "--dropout", "0.25")  # all that is random must go on alike
     status, output = run_script("02_fc_densenet.py", *common, "--model", tmp_path / "through" / "net.keras")
     assert status == 0, output
@@ -173,6 +174,12 @@ def test_training_killed_and_resumed_equals_one_that_ran_through(make_dataset, t
     assert 0 < done < 8
     status, output = run_script("02_fc_densenet.py", *common, "--model", model, "--resume", "--seed", 7)
     assert status == 1 and "was trained with another seed" in output
+    for kind in ("rgb", "seg_raw"):
+        (folder / kind / f"{kind}_extra.png").write_bytes(next((folder / kind).iterdir()).read_bytes())
+    status, output = run_script("02_fc_densenet.py", *common, "--model", model, "--resume")
+    assert status == 1 and "was trained with another set of pictures" in output
+    for kind in ("rgb", "seg_raw"):
+        (folder / kind / f"{kind}_extra.png").unlink()
     status, output = run_script("02_fc_densenet.py", *common, "--model", model, "--resume")
     assert status == 0, output
     resumed = history_of(last)

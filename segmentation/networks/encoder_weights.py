@@ -42,7 +42,7 @@ def load_encoder_weights(network: keras.Model, encoder: str, source: str) -> Non
     try:
         assignments = list(mapping(network, original))
     except (ValueError, AttributeError) as error:  # a layer is missing, or is of another kind
-        reason = next(iter(str(error).splitlines())).split(". Existing layers")[0].rstrip(".")
+        reason = next(iter(str(error).splitlines()), type(error).__name__).split(". Existing layers")[0].rstrip(".")
         raise UserError(
             f"{source}: does not fit {network.name} as {encoder} ({reason}); use weights of keras.applications' "
             f"{APPLICATIONS[encoder].__name__}"

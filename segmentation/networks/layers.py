@@ -188,7 +188,7 @@ def prepare_pictures(pictures: Any, stride: int, mean: tuple[float, float, float
 def class_scores(
     x: Any, pictures: Any, classes: int, kernel_size: int = 1, padded: Any = None, prefix: str = ""
 ) -> Any:
-    """The last steps of every network: a convolution to one map a class, at the pictures' size, in float32.
+    """The last steps of nearly every network: a convolution to one map a class, at the pictures' size, in float32.
 
     Scores are logits: softmax makes them probabilities. Where `x` is smaller than the padded pictures, give these
     as `padded`: the scores are resized to them, in float32. `prefix` begins the layers' names.

@@ -44,8 +44,10 @@ class Simulator:
     def patience(self, seconds: float) -> Iterator[None]:
         """Let calls take this long: the first picture of a town can take a minute."""
         self.client.set_timeout(max(seconds, self.timeout))
-        yield
-        self.client.set_timeout(self.timeout)
+        try:
+            yield
+        finally:
+            self.client.set_timeout(self.timeout)
 
     @contextmanager
     def told_simply(self) -> Iterator[None]:
@@ -111,7 +113,7 @@ def _probe(host: str, port: int, timeout: float) -> str:
         connection = socket.create_connection((host, port), timeout)
     except OverflowError:
         raise UserError(f"--port is {port}; use a number from 1 to 65535") from None
-    except socket.gaierror:
+    except (socket.gaierror, UnicodeError):
         raise UserError(f"{host}: no such machine is known; change --host") from None
     except OSError:
         return "nobody"
@@ -126,8 +128,8 @@ def _probe(host: str, port: int, timeout: float) -> str:
     return "other"
 
 
-def connect(host: str, port: int, timeout: float) -> Simulator:
-    """The CARLA server that listens there. Raises `UserError` when it does not answer or the package is missing."""
+def load_carla() -> Any:
+    """The `carla` package. Raises `UserError` when it is missing."""
     try:
         import carla
     except ImportError:
@@ -135,6 +137,12 @@ def connect(host: str, port: int, timeout: float) -> Simulator:
             "the carla package is not installed; it has wheels for Python 3.10 to 3.12 on Linux x86-64 and Windows: "
             "make the virtual environment with one of them"
         ) from None
+    return carla
+
+
+def connect(host: str, port: int, timeout: float) -> Simulator:
+    """The CARLA server that listens there. Raises `UserError` when it does not answer or the package is missing."""
+    carla = load_carla()
     client = carla.Client(host, port)
     client.set_timeout(timeout)
     try:

@@ -32,6 +32,7 @@ class FrameLog:
         self._lock = threading.Lock()
         self._runs = Counter(row["run"] for row in rows)
         self._names = {row["name"] for row in rows}
+        self._last = {row["run"]: row for row in rows}
 
     @property
     def total(self) -> int:
@@ -44,7 +45,7 @@ class FrameLog:
 
     def next_number(self, run: str) -> int:
         """The number after the highest that a picture of this run has, in the table or in the folder."""
-        names = {*self._names, *(name for name in _pictures(self.path.parent))}
+        names = self._names | _pictures(self.path.parent)
         return 1 + max((number for name in names if (number := _number(name, run)) is not None), default=-1)
 
     def mend(self, run: str) -> None:
@@ -63,9 +64,17 @@ class FrameLog:
         for kind in folder.iterdir():
             for path in kind.glob(f"{kind.name}_{run}_*.png") if kind.is_dir() else ():
                 name = path.stem.removeprefix(f"{kind.name}_")
-                whole = (folder / "rgb" / f"rgb_{name}.png").exists()
-                if _number(name, run) is not None and not whole and name not in self._names:
+                if _number(name, run) is not None and not _is_whole(folder, name) and name not in self._names:
                     path.unlink()
+
+    def require_alike(self, run: str, size: tuple[int, int], fov: float, driving: str) -> None:
+        """Raise `UserError` when the run's last picture was recorded in another way: one run is one drive."""
+        now = {"width": str(size[0]), "height": str(size[1]), "fov": f"{fov:g}", "driving": driving}
+        for name, value in now.items():
+            before = self._last.get(run, {}).get(name)
+            if before and before != value:
+                way = f"{name} {before}, not {value}"
+                raise UserError(f"{self.path}: {run} was recorded with {way}; give another --seed or --output")
 
     def append(self, row: Mapping[str, Any]) -> None:
         """Add a row that stays, whatever happens to this process or to the machine's power; all or nothing.
@@ -102,22 +111,21 @@ def open_frames(folder: Path) -> Iterator[FrameLog]:
     with _told(path):
         folder.mkdir(parents=True, exist_ok=True)
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+    frames = None
     try:
         with _told(path):
             _hold(file, path)
             _remove_unfinished(folder)
             columns, rows = _read(file, path)
         frames = FrameLog(file, path, columns, rows)
-        try:
-            yield frames
-        finally:
-            if new_file and not frames.total:
-                with contextlib.suppress(OSError):
-                    path.unlink()
-                    if new_folder:
-                        folder.rmdir()
+        yield frames
     finally:
         os.close(file)
+        if new_file and not (frames and frames.total):
+            with contextlib.suppress(OSError):
+                path.unlink()
+                if new_folder:
+                    folder.rmdir()
 
 
 @contextmanager

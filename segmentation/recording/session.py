@@ -8,7 +8,7 @@ from tqdm import tqdm
 
 from segmentation.errors import UserError
 from segmentation.recording.cameras import Rig, View
-from segmentation.recording.finding import START_SECONDS, Simulator
+from segmentation.recording.finding import START_SECONDS, Simulator, load_carla
 from segmentation.recording.guarding import at_most
 from segmentation.recording.keeping import Keeper
 from segmentation.recording.watching import Tally, Window
@@ -52,8 +52,6 @@ class Session:
         frames = self.writer.frames
         missing = pictures - min(frames.count(run) for run in runs)
         number = max(frames.next_number(run) for run in runs)
-        if missing <= 0:
-            return True
         self.set_weather(weather)
         return self.record_pictures(runs, weather, missing, number, keeper)
 
@@ -124,8 +122,7 @@ class Session:
 
 def weather_named(name: str) -> Any:
     """One of CARLA's own weathers, such as ClearNoon. Raises `UserError` that lists them for another name."""
-    import carla
-
+    carla = load_carla()
     presets = {
         each: value
         for each, value in vars(carla.WeatherParameters).items()

@@ -1,4 +1,4 @@
-"""Watch a recording: a window with the picture and its labels, and a progress bar in the terminal."""
+"""Watch a recording: a window with the picture and its labels, and a tally of its frames."""
 
 import os
 import sys

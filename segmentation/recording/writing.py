@@ -16,7 +16,7 @@ from segmentation.errors import UserError
 from segmentation.labels import Bytes, LabelTable, carla_table, read_labels
 from segmentation.recording.cameras import View
 from segmentation.recording.frames import FrameLog
-from segmentation.whole_file import whole_file
+from segmentation.whole_file import whole_file, write_durably
 
 WAITING = 2  # pictures that may wait for every worker; then recording waits too, and memory stays bounded
 
@@ -29,7 +29,7 @@ class Writer:
         self._pool = ThreadPoolExecutor(threads, "png")
         self._room = threading.BoundedSemaphore(threads * (1 + WAITING))
         self._palette = table.colourise_ids(np.arange(256, dtype=np.uint8)).tobytes()
-        self._trouble: OSError | None = None
+        self._trouble: Exception | None = None
 
     def put(self, row: Mapping[str, Any], view: View) -> None:
         """Write a view under `row["name"]`, then its row into frames.csv.
@@ -47,7 +47,7 @@ class Writer:
 
     def _raise_trouble(self) -> None:
         if self._trouble:
-            reason = self._trouble.strerror or self._trouble
+            reason = getattr(self._trouble, "strerror", None) or self._trouble
             raise UserError(
                 f"{self.folder}: cannot be written ({reason}); every picture so far is whole: free the place or name "
                 "another --output, and repeat the command to go on"
@@ -58,7 +58,7 @@ class Writer:
             # Nothing more is tried after a failure: small files might still fit where pictures do not.
             if not self._trouble:
                 self._write_files(row, self._files(row["name"], view))
-        except OSError as error:
+        except Exception as error:  # whatever it is: a picture that is counted and not there must be told
             self._trouble = error
         finally:
             self._room.release()
@@ -76,7 +76,7 @@ class Writer:
         try:
             for path, content in files.items():
                 path.parent.mkdir(parents=True, exist_ok=True)
-                parts[path].write_bytes(content)
+                write_durably(parts[path], content)
             for path, part in parts.items():
                 part.rename(path)
             self.frames.append(row)

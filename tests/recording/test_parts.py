@@ -12,6 +12,7 @@ from segmentation.labels import carla_table, read_labels
 from segmentation.recording.cameras import LOST_IN_A_ROW, Rig, View
 from segmentation.recording.frames import COLUMNS, open_frames
 from segmentation.recording.keeping import PATIENCE, Keeper, require_known
+from segmentation.recording.writing import open_writer
 
 TABLE = read_labels(carla_table("0.9.16"))
 ROAD, WALKER = 1, 12
@@ -189,6 +190,25 @@ def test_a_recording_without_a_picture_leaves_no_trace(tmp_path):
         with open_frames(folder):
             pass
     assert [path.name for path in tmp_path.rglob("*")] == ["here"]
+
+
+def test_a_run_does_not_go_on_in_another_way(tmp_path):
+    with open_frames(tmp_path) as frames:
+        frames.append({"name": "a_000000", "run": "a", "width": 360, "height": 240, "fov": "90", "driving": "teleport"})
+    with open_frames(tmp_path) as frames:
+        frames.require_alike("a", (360, 240), 90.0, "teleport")
+        frames.require_alike("b", (800, 600), 60.0, "autopilot")
+        for way in (((800, 240), 90.0, "teleport"), ((360, 240), 60.5, "teleport"), ((360, 240), 90.0, "autopilot")):
+            with pytest.raises(UserError, match=r"a was recorded with .*; give another --seed"):
+                frames.require_alike("a", *way)
+
+
+def test_a_picture_that_cannot_be_encoded_is_told_and_gets_no_row(tmp_path):
+    broken = View(np.zeros((0, 0, 3), np.uint8), np.zeros((2, 2), np.uint8), None, None, (0.0,) * 6, 90.0, 0.0)
+    with open_frames(tmp_path) as frames:
+        with pytest.raises(UserError, match="cannot be written"), open_writer(tmp_path, frames, TABLE, 1) as writer:
+            writer.put({"name": "run_000000", "run": "run"}, broken)
+        assert frames.total == 0
 
 
 def test_a_table_without_runs_is_refused(tmp_path):

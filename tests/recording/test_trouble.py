@@ -223,6 +223,7 @@ def test_two_recorders_do_not_share_a_dataset(plain, record, tmp_path):
         (("--vehicle", "vehicle.flying.carpet"), ("vehicle.flying.carpet", "vehicle.")),
         (("--field-of-view", 180), ("--field-of-view", "180")),
         (("--pictures", 0), ("--pictures", "1 or more")),
+        (("--rare-share", 30), ("--rare-share", "0 to 1")),
     ],
 )
 def test_impossible_constants_are_refused(plain, record, tmp_path, flags, parts):
