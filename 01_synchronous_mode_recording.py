@@ -86,12 +86,12 @@ def main(settings: Any) -> None:
             weather_named(weather)
         frames = stack.enter_context(open_frames(settings.output))
         server = stack.enter_context(simulator(settings.host, settings.port, settings.timeout, settings.seed))
+        stack.enter_context(server.told_simply())
+        towns = full_names(server, settings.towns) or [""]
         table = write_labels(settings.output, server.version)
         if settings.rare_share > 0:
             require_known(table, settings.rare_labels)
         stack.callback(lambda: print(f"{settings.output}: {frames.total} pictures"))
-        stack.enter_context(server.told_simply())
-        towns = full_names(server, settings.towns) or [""]
         writer = stack.enter_context(
             open_writer(settings.output, frames, table, settings.writers, settings.small_files)
         )
