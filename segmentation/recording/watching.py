@@ -14,7 +14,7 @@ from tqdm import tqdm
 from segmentation.labels import Bytes, LabelTable
 from segmentation.panel import overlay
 
-LARGEST = (960, 720)  # width and height of the window, pixels; larger pictures are shown smaller
+LARGEST = (960, 720)  # width and height of the window, pixels; a picture is shown as large as fits
 LABEL_SHARE = 0.45  # of the labels' colours in the overlay
 TEXT_HEIGHT, MARGIN = 18, 6  # pixels
 SMOOTHING = 0.9  # of the frame rate shown: the share of its last value
@@ -73,11 +73,11 @@ class Window:
         )
 
     def _overlay(self, rgb: Bytes, ids: Bytes) -> Bytes:
-        """The picture with its labels' colours over it, no larger than LARGEST."""
+        """The picture with its labels' colours over it, as large as LARGEST allows."""
         height, width = rgb.shape[:2]
-        scale = min(1.0, LARGEST[0] / width, LARGEST[1] / height)
+        scale = min(LARGEST[0] / width, LARGEST[1] / height)
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        picture = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
+        picture = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
         colours = self._table.colourise_ids(cv2.resize(ids, size, interpolation=cv2.INTER_NEAREST))
         return overlay(picture, colours, LABEL_SHARE)
 

@@ -143,12 +143,13 @@ def test_the_flow_of_the_stock_recorder_works_beside_it(town):
     assert frames == ticks
 
 
-def test_window_shows_the_overlay_and_escape_stops_cleanly(plain, record, tmp_path):
+@pytest.mark.parametrize("width", [1200, 240])
+def test_window_shows_the_overlay_and_escape_stops_cleanly(width):
     pygame = pytest.importorskip("pygame")
     from segmentation.recording.watching import Tally, open_window
 
     table = read_labels(carla_table("0.9.16"))
-    rgb, ids = np.full((600, 1200, 3), 100, np.uint8), np.full((600, 1200), 1, np.uint8)
+    rgb, ids = np.full((width // 2, width, 3), 100, np.uint8), np.full((width // 2, width), 1, np.uint8)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SDL_VIDEODRIVER", "dummy")
         with open_window(True, table) as window:
