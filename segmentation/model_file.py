@@ -61,9 +61,16 @@ def for_inference(network: keras.Model) -> keras.Model:
     config = json.dumps(keras.saving.serialize_keras_object(plain))
     for policy in ("mixed_bfloat16", "mixed_float16", "bfloat16", "float16"):
         config = config.replace(f'"{policy}"', '"float32"')
-    copy = keras.saving.deserialize_keras_object(json.loads(config))
+    copy = keras.saving.deserialize_keras_object(json.loads(config, object_hook=_without_start))
     copy.set_weights(plain.get_weights())
     return copy
+
+
+def _without_start(part: dict) -> dict:
+    """Zeros in place of an initializer, which trained weights do not need: versions of Keras disagree on arguments."""
+    if part.get("module") == "keras.initializers":
+        return keras.initializers.serialize(keras.initializers.Zeros())
+    return part
 
 
 def load_model(path: Path, with_optimizer: bool = False) -> TrainedModel:

@@ -108,6 +108,16 @@ def test_model_file_holds_all_that_inference_needs(tiny_model, tmp_path):
     assert not loaded.network.compiled, "its state would make the file three times as large"
 
 
+def test_a_model_file_names_nothing_that_versions_of_keras_disagree_on(tiny_model, tmp_path):
+    save_model(tiny_model, tmp_path / "net.keras")
+    config = json.loads(zipfile.ZipFile(tmp_path / "net.keras").read("config.json"))
+    layers = {layer["config"]["name"]: layer["config"] for layer in config["config"]["layers"]}
+    assert {layer["kernel_initializer"]["class_name"] for layer in layers.values() if "filters" in layer} == {"Zeros"}
+    saved, kept = load_model(tmp_path / "net.keras").network.get_weights(), tiny_model.network.get_weights()
+    for found, expected in zip(saved, kept, strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
 def test_a_network_trained_in_bfloat16_is_filed_in_float32(tiny_model, tmp_path):
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
