@@ -16,7 +16,7 @@ import threading
 
 try:
     from simulator.server import SimulatorServer
-    from simulator.town import map_names
+    from simulator.world.town import map_names
 except ModuleNotFoundError as missing:
     sys.exit(f"{missing.name} is not installed; pip install -r requirements.txt")
 

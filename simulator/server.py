@@ -7,15 +7,15 @@ import logging
 import threading
 import time
 
-from simulator import batch, calls_actors, calls_lights, calls_map  # noqa: F401  (they add their calls)
-from simulator.calls import Service, dispatch
+from simulator.calls import batch  # noqa: F401  (they add their calls)
+from simulator.calls.dispatch import Service, dispatch
 from simulator.drawing.renderer import Camera, Renderer
-from simulator.encodings import SENSOR_TYPES
 from simulator.geometry import Transform
-from simulator.rpc import RpcServer
-from simulator.streams import StreamServer
-from simulator.town import MakeRenderer, build_town
-from simulator.world import ASYNCHRONOUS_PERIOD, World
+from simulator.protocol.encodings import SENSOR_TYPES
+from simulator.protocol.rpc import RpcServer
+from simulator.protocol.streams import StreamServer
+from simulator.world.episode import ASYNCHRONOUS_PERIOD, World
+from simulator.world.town import MakeRenderer, build_town
 
 SHORTEST_PAUSE = 0.01  # seconds for which the world is left to the clients between two ticks
 

@@ -18,7 +18,7 @@ from simulator.drawing.site import (
     Site,
 )
 from simulator.drawing.street import VERGE_HEIGHT
-from simulator.roads import Road
+from simulator.roads.road_network import Road
 
 STONE_WALL = Look(WALL, (0.80, 0.78, 0.74), "stone")
 

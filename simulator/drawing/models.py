@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from simulator.catalogue import CATALOGUE
-from simulator.drawing import furniture, people, plants, trucks, two_wheelers, vehicles
+from simulator.drawing import cars, furniture, people, plants, trucks, two_wheelers
 from simulator.drawing.mesh import Triangles, empty_triangles
 
 DETAILS = (1.0, 0.5, 0.3, 0.15)
@@ -97,7 +97,7 @@ def vehicle_builder(type_id: str, ridden: bool) -> Builder:
         return lambda detail: two_wheelers.bicycle(type_id, ridden, detail)
     if kind == "motorcycle":
         return lambda detail: two_wheelers.motorcycle(type_id, ridden, detail)
-    build = {"car": vehicles.car, "truck": trucks.truck, "bus": trucks.bus}[kind]
+    build = {"car": cars.car, "truck": trucks.truck, "bus": trucks.bus}[kind]
     return lambda detail: build(type_id, detail)
 
 

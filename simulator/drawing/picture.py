@@ -6,11 +6,11 @@ import cv2
 import numpy as np
 from numba import njit
 
+from simulator.drawing.atmosphere import Light
 from simulator.drawing.mesh import SKY
 from simulator.drawing.raster import JIT, NOTHING, Seen, View
 from simulator.drawing.shading import Scene, ray, shade
 from simulator.drawing.sky import sky
-from simulator.drawing.weather import Light
 
 FAR = 1000.0  # metres at which CARLA's depth picture is white
 BRIGHTEST = 12.0  # cap of a sample's radiance, so that one lamp does not swallow a pixel's other samples

@@ -24,7 +24,7 @@ from simulator.drawing.site import (
     zone_centres,
 )
 from simulator.drawing.street import VERGE_HEIGHT, Land
-from simulator.roads import Road, RoadNetwork
+from simulator.roads.road_network import Road, RoadNetwork
 
 
 def furnish(network: RoadNetwork, land: Land, rng: np.random.Generator) -> Site:

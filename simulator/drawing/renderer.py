@@ -10,6 +10,8 @@ import numpy as np
 
 from simulator.catalogue import CATALOGUE
 from simulator.drawing import picture, raster
+from simulator.drawing.atmosphere import Light, light_of
+from simulator.drawing.cars import HIGH_BEAM, LEFT_BLINKER, LIT, LOW_BEAM, RIGHT_BLINKER
 from simulator.drawing.models import body_model
 from simulator.drawing.people import linear
 from simulator.drawing.raster import View
@@ -17,10 +19,8 @@ from simulator.drawing.scenery import Scenery, build_scenery
 from simulator.drawing.shading import Scene
 from simulator.drawing.shadows import Shade, ShadeKeeper
 from simulator.drawing.stage import Crowd, Prop, Ranges, visible
-from simulator.drawing.vehicles import HIGH_BEAM, LEFT_BLINKER, LIT, LOW_BEAM, RIGHT_BLINKER
-from simulator.drawing.weather import Light, light_of
 from simulator.geometry import Transform
-from simulator.roads import RoadNetwork
+from simulator.roads.road_network import RoadNetwork
 from simulator.weather import Weather
 
 THREADS = 2

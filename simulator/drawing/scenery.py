@@ -11,14 +11,14 @@ from multiprocessing import get_context
 import numpy as np
 
 from simulator.drawing import furniture, horizon, plots, street
+from simulator.drawing.atmosphere import Light
 from simulator.drawing.furniture import LAMP_HEAD, LAMP_ON, STATES
 from simulator.drawing.lamplight import Lamps
 from simulator.drawing.mesh import POLE, Look, Mesh, Triangles, concatenate, turn_matrix
 from simulator.drawing.stage import Prop, Stage
 from simulator.drawing.textures import Textures, paint_textures
-from simulator.drawing.weather import Light
-from simulator.ground import KERB_HEIGHT
-from simulator.roads import RoadNetwork, Signal
+from simulator.roads.ground import KERB_HEIGHT
+from simulator.roads.road_network import RoadNetwork, Signal
 
 LAMP_CELL, LAMP_REACH = 8.0, 34.0  # metres
 DUSK = 0.35  # of `Light.night`, when the lamps go on

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from simulator.drawing.atmosphere import Light
 from simulator.drawing.lamplight import (
     BEAM_COLOUR,
     LAMP_COLOUR,
@@ -21,7 +22,6 @@ from simulator.drawing.mesh import CUTOUT, FOLIAGE, HILL, OPEN, PAVED, TWO_SIDED
 from simulator.drawing.raster import LAST_LEVEL, LEAF, TEXTURE_SIZE, View
 from simulator.drawing.sky import bilinear, hazed, surroundings
 from simulator.drawing.textures import Textures
-from simulator.drawing.weather import Light
 
 ANISOTROPY = 0.32  # how far the longer side of a pixel's footprint blurs a texture
 

@@ -14,11 +14,11 @@ import numpy as np
 from numba import njit
 
 from simulator.drawing import raster
+from simulator.drawing.atmosphere import Light
 from simulator.drawing.raster import JIT, View
 from simulator.drawing.scenery import Scenery
 from simulator.drawing.shading import ShadowMap
 from simulator.drawing.stage import Crowd, Ranges
-from simulator.drawing.weather import Light
 
 TEXELS = 1280
 REACH = 76.0  # metres from the middle of the shadow map to its border

@@ -14,9 +14,9 @@ import numpy as np
 from simulator.catalogue import CATALOGUE
 from simulator.drawing.renderer import Body, Camera, Renderer
 from simulator.geometry import Transform
-from simulator.ground import KERB_HEIGHT
-from simulator.maps import MAPS, build_map
-from simulator.roads import RoadNetwork
+from simulator.roads.ground import KERB_HEIGHT
+from simulator.roads.maps import MAPS, build_map
+from simulator.roads.road_network import RoadNetwork
 from simulator.weather import Weather
 
 COLOURS = {  # of CARLA's CityScapesPalette, 0.9.14 and later; RGB

@@ -17,8 +17,8 @@ from simulator.drawing.site import (
     pave,
     zone_at,
 )
-from simulator.ground import KERB_HEIGHT
-from simulator.roads import Road
+from simulator.roads.ground import KERB_HEIGHT
+from simulator.roads.road_network import Road
 
 STREET_TREES = ("lime", "maple", "plane", "birch")
 

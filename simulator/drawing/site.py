@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from simulator import curves
 from simulator.catalogue import CATALOGUE
 from simulator.drawing.mesh import (
     GROUND,
@@ -22,8 +21,9 @@ from simulator.drawing.mesh import (
 from simulator.drawing.people import linear
 from simulator.drawing.street import VERGE_HEIGHT, Land
 from simulator.geometry import Transform
-from simulator.ground import KERB_HEIGHT
-from simulator.roads import Road, RoadNetwork
+from simulator.roads import curves
+from simulator.roads.ground import KERB_HEIGHT
+from simulator.roads.road_network import Road, RoadNetwork
 
 SOIL = Look(GROUND, (0.46, 0.44, 0.42), "soil", NO_SHADOW)
 

@@ -7,8 +7,8 @@ from math import exp, floor
 import numpy as np
 from numba import njit
 
+from simulator.drawing.atmosphere import Light
 from simulator.drawing.raster import LEAF
-from simulator.drawing.weather import Light
 
 
 @njit(**LEAF)

@@ -19,8 +19,8 @@ from simulator.drawing.mesh import (
     Look,
     Mesh,
 )
-from simulator.ground import KERB_HEIGHT
-from simulator.roads import Marking, Road, RoadNetwork
+from simulator.roads.ground import KERB_HEIGHT
+from simulator.roads.road_network import Marking, Road, RoadNetwork
 
 KERB_WIDTH, VERGE_HEIGHT = 0.16, 0.125  # metres
 MARGIN = 60.0  # metres of ground round the outermost road

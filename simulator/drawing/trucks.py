@@ -8,8 +8,8 @@ import numpy as np
 
 from simulator.catalogue import CATALOGUE
 from simulator.drawing.bodywork import BOXY, loft, wheel
+from simulator.drawing.cars import BRAKE, LEFT_BLINKER, LIT, RIGHT_BLINKER, Finish, upright
 from simulator.drawing.mesh import BUS, PAINT, TRUCK, TWO_SIDED, UNIT, Look, Mesh, Triangles
-from simulator.drawing.vehicles import BRAKE, LEFT_BLINKER, LIT, RIGHT_BLINKER, Finish, upright
 
 
 def box_sides(

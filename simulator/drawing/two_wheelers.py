@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from simulator.catalogue import CATALOGUE
+from simulator.drawing.cars import BRAKE, LIT
 from simulator.drawing.mesh import BICYCLE, MOTORCYCLE, PAINT, RIDER, TWO_SIDED, Look, Mesh, Triangles
 from simulator.drawing.people import rider
-from simulator.drawing.vehicles import BRAKE, LIT
 
 BLACK, CHROME = (0.018, 0.018, 0.02), (0.45, 0.46, 0.48)
 

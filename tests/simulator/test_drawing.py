@@ -13,7 +13,7 @@ from simulator.drawing.renderer import KINDS, Body, Camera, Renderer, mirror_vie
 from simulator.drawing.sheet import PRESETS, light_states, traffic
 from simulator.drawing.street import triangulate
 from simulator.geometry import Transform
-from simulator.maps import MAPS, build_map
+from simulator.roads.maps import MAPS, build_map
 
 WIDTH, HEIGHT = 160, 112
 IDS = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 18, 19, 20, 21, 24, 25}

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from simulator.ground import KERB_HEIGHT, Ground
-from simulator.maps import MAPS, build_map
-from simulator.navigation import CROSSING, ROAD, SIDEWALK, build_mesh, to_bytes
+from simulator.roads.ground import KERB_HEIGHT, Ground
+from simulator.roads.maps import MAPS, build_map
+from simulator.roads.navigation_mesh import CROSSING, ROAD, SIDEWALK, build_mesh, to_bytes
 
 
 @pytest.fixture(scope="module", params=sorted(MAPS))

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from simulator.geometry import wrap_degrees
-from simulator.maps import MAPS, build_map
-from simulator.opendrive import parse_opendrive, to_opendrive
+from simulator.roads.maps import MAPS, build_map
+from simulator.roads.opendrive_writer import parse_opendrive, to_opendrive
 
 LANE_TYPES = {
     "driving": carla.LaneType.Driving,

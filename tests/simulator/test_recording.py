@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from serve import DISTANCE, LABEL
 
-from simulator.rays import decode_depth
+from simulator.world.ray_casting import decode_depth
 
 KINDS = ("rgb", "semantic_segmentation", "depth", "instance_segmentation")
 SIZE = {"image_size_x": 64, "image_size_y": 48, "fov": 100}

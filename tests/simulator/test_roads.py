@@ -5,11 +5,11 @@ import cv2
 import numpy as np
 import pytest
 
-from simulator import curves
 from simulator.geometry import Transform, compose, inverse, wrap_degrees
-from simulator.junctions import arm_pose
-from simulator.maps import MAPS, build_map
-from simulator.town_plan import AVENUE, STREET, Bend, Plan, Run, build_network
+from simulator.roads import curves
+from simulator.roads.junctions import arm_pose
+from simulator.roads.maps import MAPS, build_map
+from simulator.roads.town_plan import AVENUE, STREET, Bend, Plan, Run, build_network
 
 RESOLUTION = 4.0  # pixels per metre of the drawn ground plans
 

@@ -18,8 +18,8 @@ import pytest
 from processes import HERE, running_town, start
 
 from simulator import server  # noqa: F401  (it registers the calls)
-from simulator.calls import ACCEPTED, CALLS, EMPTY, UNSUPPORTED
-from simulator.streams import IMAGE_ROOM
+from simulator.calls.dispatch import ACCEPTED, CALLS, EMPTY, UNSUPPORTED
+from simulator.protocol.streams import IMAGE_ROOM
 
 SIZE = {"image_size_x": 320, "image_size_y": 240}
 

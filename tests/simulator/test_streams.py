@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from simulator import streams
-from simulator.streams import StreamServer
+from simulator.protocol import streams
+from simulator.protocol.streams import StreamServer
 
 STREAM = 5
 ROOM = 3

@@ -3,8 +3,8 @@
 import carla
 import pytest
 
-from simulator.maps import build_map
-from simulator.opendrive import to_opendrive
+from simulator.roads.maps import build_map
+from simulator.roads.opendrive_writer import to_opendrive
 
 
 def test_versions_agree(client):

@@ -15,11 +15,11 @@ from xml.etree import ElementTree as Xml
 import numpy as np
 
 from simulator.geometry import Transform, wrap_degrees
-from simulator.junctions import arm_pose, sidewalk_corners, turn_between
-from simulator.markings import add_markings
-from simulator.opendrive_roads import KM_PER_HOUR, number, read_road, whole
-from simulator.roads import Arm, Connection, Crossing, Junction, Road, RoadNetwork, Signal
-from simulator.signals import CROSSING_WIDTH, crossing_at, stop_line_at
+from simulator.roads.junctions import arm_pose, sidewalk_corners, turn_between
+from simulator.roads.markings import add_markings
+from simulator.roads.opendrive_roads import KM_PER_HOUR, number, read_road, whole
+from simulator.roads.road_network import Arm, Connection, Crossing, Junction, Road, RoadNetwork, Signal
+from simulator.roads.signals import CROSSING_WIDTH, crossing_at, stop_line_at
 
 SIGNAL_KINDS = {"1000001": "traffic_light", "206": "stop", "205": "yield", "274": "speed_limit"}
 

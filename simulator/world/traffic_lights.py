@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from simulator.actors import GREEN, RED, YELLOW, TrafficLight, Vehicle
-from simulator.encodings import Vector
 from simulator.geometry import Transform, compose, inverse, wrap_degrees
-from simulator.roads import Signal
+from simulator.protocol.encodings import Vector
+from simulator.roads.road_network import Signal
+from simulator.world.actors import GREEN, RED, YELLOW, TrafficLight, Vehicle
 
 APPROACH = 12.0  # metres before the stop line where a vehicle begins to see its light
 PASSED = 0.5  # metres past the stop line by which its front may have gone and still has to wait

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from simulator.actors import Vehicle, Walker
-from simulator.calls import MAP_FOLDER, Session, call
-from simulator.encodings import Vector, transform_to_wire, vector_from_wire
+from simulator.calls.dispatch import MAP_FOLDER, Session, call
 from simulator.geometry import Transform, compose
-from simulator.rays import first_hit
-from simulator.things import ANY_LABEL
-from simulator.world import RefusedError
+from simulator.protocol.encodings import Vector, transform_to_wire, vector_from_wire
+from simulator.world.actors import Vehicle, Walker
+from simulator.world.environment_objects import ANY_LABEL
+from simulator.world.episode import RefusedError
+from simulator.world.ray_casting import first_hit
 
 
 @call()

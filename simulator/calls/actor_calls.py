@@ -6,13 +6,14 @@ import math
 import time
 from typing import Any
 
-from simulator import encodings, vehicles, walkers
-from simulator.actors import Actor, Camera, Vehicle, VehicleControl, Walker, clip
-from simulator.blueprints import LIBRARY
-from simulator.calls import Session, call
-from simulator.encodings import transform_from_wire, vector_from_wire
+from simulator.calls.dispatch import Session, call
 from simulator.geometry import Transform
-from simulator.world import ASYNCHRONOUS_PERIOD
+from simulator.protocol import encodings
+from simulator.protocol.encodings import transform_from_wire, vector_from_wire
+from simulator.world import vehicle_motion, walker_motion
+from simulator.world.actors import Actor, Camera, Vehicle, VehicleControl, Walker, clip
+from simulator.world.blueprints import LIBRARY
+from simulator.world.episode import ASYNCHRONOUS_PERIOD
 
 CAMERA_FAREWELL = 0.05  # seconds
 
@@ -134,7 +135,7 @@ def set_actor_target_velocity(session: Session, actor_id: int, velocity: list[fl
     """Sets a vehicle's velocity, m/s in the world, as far as it points along the vehicle."""
     actor = session.world.find(actor_id)
     if isinstance(actor, Vehicle):
-        vehicles.set_velocity(actor, vector_from_wire(velocity))
+        vehicle_motion.set_velocity(actor, vector_from_wire(velocity))
 
 
 @call()
@@ -154,7 +155,7 @@ def add_actor_impulse(session: Session, actor_id: int, impulse: list[float]) -> 
     """Pushes a vehicle, N s."""
     actor = session.world.find(actor_id)
     if isinstance(actor, Vehicle):
-        vehicles.push(actor, vector_from_wire(impulse))
+        vehicle_motion.push(actor, vector_from_wire(impulse))
 
 
 @call()
@@ -191,7 +192,7 @@ def apply_ackermann_control_to_vehicle(session: Session, actor_id: int, control:
     vehicle.ackermann = (
         clip(steer, -2.0, 2.0),
         float(steer_speed),
-        clip(speed, -vehicles.TOP_SPEED, vehicles.TOP_SPEED),
+        clip(speed, -vehicle_motion.TOP_SPEED, vehicle_motion.TOP_SPEED),
         clip(acceleration, -20.0, 20.0),
         float(jerk),
     )
@@ -202,7 +203,7 @@ def apply_control_to_walker(session: Session, actor_id: int, control: list[Any])
     """Where the walker goes from now on, and how fast."""
     direction, speed, jump = control
     walker = session.world.find(actor_id, Walker)
-    walkers.control(walker, vector_from_wire(direction), clip(speed, 0.0, walkers.FASTEST), bool(jump))
+    walker_motion.control(walker, vector_from_wire(direction), clip(speed, 0.0, walker_motion.FASTEST), bool(jump))
 
 
 # -- vehicles ---------------------------------------------------------------------------------------------
@@ -231,7 +232,7 @@ def get_physics_control(session: Session, actor_id: int) -> list[Any]:
     """CARLA's physics parameters, of which the kinematic model knows mass, wheels and steering lock."""
     vehicle = session.world.find(actor_id, Vehicle)
     wheel_count = int(vehicle.attributes["number_of_wheels"])
-    lock = math.degrees(vehicles.STEERING_LOCK)
+    lock = math.degrees(vehicle_motion.STEERING_LOCK)
     wheels = [
         [
             0.25,
@@ -250,7 +251,7 @@ def get_physics_control(session: Session, actor_id: int) -> list[Any]:
     torque, steering = [[0.0, 500.0], [5000.0, 500.0]], [[0.0, 1.0], [100.0, 1.0]]
     gears = [[ratio, 0.5, 0.65] for ratio in (4.0, 2.5, 1.7, 1.0)]
     engine = [torque, 5000.0, 1.0, 0.15, 2.0, 0.35, True, 0.5, 10.0, 0.15, gears]
-    return [*engine, vehicles.MASS, 0.3, [0.0, 0.0, 0.0], steering, wheels, False]
+    return [*engine, vehicle_motion.MASS, 0.3, [0.0, 0.0, 0.0], steering, wheels, False]
 
 
 @call()

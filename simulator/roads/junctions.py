@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from simulator import curves
-from simulator.curves import Curve, Pose
 from simulator.geometry import wrap_degrees
-from simulator.roads import Arm, Connection, Corner, Junction, Lane, Link, Road
+from simulator.roads import curves
+from simulator.roads.curves import Curve, Pose
+from simulator.roads.road_network import Arm, Connection, Corner, Junction, Lane, Link, Road
 
 KERB_RADIUS = 7.0  # metres; cars turn right without touching the kerb
 SHORTEST_SETBACK = 6.0  # metres from a junction's middle to the end of an arm

@@ -13,9 +13,9 @@ from functools import cached_property
 
 import numpy as np
 
-from simulator import curves
-from simulator.curves import Curve
 from simulator.geometry import Transform, wrap_degrees
+from simulator.roads import curves
+from simulator.roads.curves import Curve
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from xml.etree import ElementTree as Xml
 
 import numpy as np
 
-from simulator import curves
-from simulator.curves import Curve, Piece, Pose
-from simulator.roads import Lane, Link, Road
+from simulator.roads import curves
+from simulator.roads.curves import Curve, Piece, Pose
+from simulator.roads.road_network import Lane, Link, Road
 
 APPROXIMATION_STEP = 1.0  # metres between the points that stand for a spiral or polynomial
 LONGEST_PIECE = 100_000.0  # metres; more would be a slip, and would fill the memory when drawn

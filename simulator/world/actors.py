@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from simulator import encodings
-from simulator.blueprints import CAMERA_PREFIX, Blueprint
 from simulator.catalogue import CATALOGUE
-from simulator.encodings import ZERO, Vector
 from simulator.geometry import Transform, compose
-from simulator.roads import Signal
+from simulator.protocol import encodings
+from simulator.protocol.encodings import ZERO, Vector
+from simulator.roads.road_network import Signal
+from simulator.world.blueprints import CAMERA_PREFIX, Blueprint
 
 # CARLA's label ids (CityObjectLabel) of what can move
 LABELS = {"pedestrian": 12, "car": 14, "truck": 15, "bus": 16, "motorcycle": 18, "bicycle": 19}
@@ -111,7 +111,7 @@ class VehicleControl:
 
 @dataclass(eq=False)
 class Vehicle(Actor):
-    """A car, truck, bus, motorcycle or bicycle; `simulator.vehicles` moves it."""
+    """A car, truck, bus, motorcycle or bicycle; `simulator.world.vehicle_motion` moves it."""
 
     control: VehicleControl = VehicleControl()
     ackermann: tuple[float, ...] | None = None  # steer, steer speed, speed, acceleration, jerk
@@ -150,7 +150,7 @@ class Vehicle(Actor):
 
 @dataclass(eq=False)
 class Walker(Actor):
-    """A pedestrian; its origin is the middle of the body. `simulator.walkers` moves it."""
+    """A pedestrian; its origin is the middle of the body. `simulator.world.walker_motion` moves it."""
 
     direction: Vector = (1.0, 0.0, 0.0)
     speed: float = 0.0
@@ -177,7 +177,7 @@ class Camera(Actor):
 
 @dataclass(eq=False)
 class TrafficLight(Actor):
-    """A traffic light; `simulator.lights` switches it. Times are seconds."""
+    """A traffic light; `simulator.world.traffic_lights` switches it. Times are seconds."""
 
     signal: Signal | None = None
     light: int = RED

@@ -7,8 +7,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from simulator.roads import RoadNetwork
-from simulator.town_plan import AVENUE, PARKING_STREET, STREET, Bend, Plan, Profile, Run, build_network
+from simulator.roads.road_network import RoadNetwork
+from simulator.roads.town_plan import AVENUE, PARKING_STREET, STREET, Bend, Plan, Profile, Run, build_network
 
 STRETCH = 5.0  # metres by which the seed moves a row or column of junctions, at most
 BEND_CLEARANCE = 18.0  # metres of straight road between a junction's middle and a bend

@@ -17,7 +17,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from simulator.rpc import BoundedServer
+from simulator.protocol.rpc import BoundedServer
 
 Chunk = bytes | memoryview
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from simulator.roads import RoadNetwork
+from simulator.roads.road_network import RoadNetwork
 
 KERB_HEIGHT = 0.14  # metres
 CELL = 0.15  # metres

@@ -13,8 +13,16 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from simulator import encodings, vehicles, walkers
-from simulator.actors import (
+from simulator.catalogue import CATALOGUE
+from simulator.drawing.renderer import Body
+from simulator.drawing.renderer import Camera as View
+from simulator.geometry import Transform
+from simulator.protocol import encodings
+from simulator.protocol.streams import STATE_ROOM, StreamServer
+from simulator.roads.road_network import Signal
+from simulator.weather import Weather
+from simulator.world import vehicle_motion, walker_motion
+from simulator.world.actors import (
     LIGHT_NAMES,
     TRAFFIC_LIGHT_LABEL,
     TRAFFIC_SIGN_LABEL,
@@ -26,16 +34,9 @@ from simulator.actors import (
     Walker,
     make_actor,
 )
-from simulator.blueprints import LIBRARY, Blueprint
-from simulator.catalogue import CATALOGUE
-from simulator.drawing.renderer import Body
-from simulator.drawing.renderer import Camera as View
-from simulator.geometry import Transform
-from simulator.lights import StopIndex, actor_pose, make_cycles, trigger_volume
-from simulator.roads import Signal
-from simulator.streams import STATE_ROOM, StreamServer
-from simulator.town import Town
-from simulator.weather import Weather
+from simulator.world.blueprints import LIBRARY, Blueprint
+from simulator.world.town import Town
+from simulator.world.traffic_lights import StopIndex, actor_pose, make_cycles, trigger_volume
 
 STATE_STREAM = 1
 ASYNCHRONOUS_PERIOD = 0.05  # seconds between ticks when no client gives the pace and no step is set
@@ -208,11 +209,11 @@ class World:
         for cycle in self.cycles:
             cycle.advance(delta)
         for vehicle in self.all(Vehicle):
-            vehicles.drive(vehicle, delta)
+            vehicle_motion.drive(vehicle, delta)
             vehicle.traffic_light = self.stops.light_before(vehicle)
             vehicle.speed_limit = self.town.speed_limits.at(vehicle.transform.x, vehicle.transform.y)
         for walker in self.all(Walker):
-            walkers.walk(walker, self.town.ground, delta)
+            walker_motion.walk(walker, self.town.ground, delta)
 
     def publish_state(self, delta: float, map_changed: bool = False) -> None:
         """Sends the episode state: every actor of the world."""
@@ -259,7 +260,7 @@ def view_of(camera: Camera) -> View:
 def body_of(actor: Vehicle | Walker) -> Body:
     """What the renderer needs to know of something that moves."""
     if isinstance(actor, Walker):
-        pose, lights, phase = walkers.feet_of(actor), 0, actor.phase
+        pose, lights, phase = walker_motion.feet_of(actor), 0, actor.phase
     else:
         pose, lights, phase = actor.world_transform(), actor.lights, 0.0
     if "color" in actor.attributes:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from simulator.roads import Road, RoadNetwork
+from simulator.roads.road_network import Road, RoadNetwork
 
 SIDEWALK, CROSSING, ROAD = 1, 2, 3  # CARLA's areas
 AREA_FLAGS = {SIDEWALK: 0x02, CROSSING: 0x04, ROAD: 0x08}

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import replace
 
-from simulator.roads import Arrow, Junction, Marking, Road, RoadNetwork
+from simulator.roads.road_network import Arrow, Junction, Marking, Road, RoadNetwork
 
 LINE_WIDTH = 0.15  # metres
 DASH, DASH_GAP = 3.0, 4.5  # metres

@@ -11,14 +11,14 @@ import numpy as np
 
 from simulator.drawing.renderer import Body, Camera, Renderer
 from simulator.geometry import Transform
-from simulator.ground import Ground
-from simulator.maps import MAPS, build_map
-from simulator.navigation import build_mesh, to_bytes
-from simulator.opendrive import parse_opendrive, to_opendrive
-from simulator.roads import RoadNetwork
-from simulator.things import Thing, things_of
-from simulator.vehicles import SpeedLimits
+from simulator.roads.ground import Ground
+from simulator.roads.maps import MAPS, build_map
+from simulator.roads.navigation_mesh import build_mesh, to_bytes
+from simulator.roads.opendrive_writer import parse_opendrive, to_opendrive
+from simulator.roads.road_network import RoadNetwork
 from simulator.weather import Weather
+from simulator.world.environment_objects import Thing, things_of
+from simulator.world.vehicle_motion import SpeedLimits
 
 UPLOADED = "OpenDriveMap"  # the name under which a client asks for the roads that it has sent
 
@@ -74,7 +74,7 @@ MakeRenderer = Callable[[RoadNetwork, int], Draws]
 
 
 def build_town(name: str, seed: int, make_renderer: MakeRenderer = Renderer) -> Town:
-    """One of the maps of `simulator.maps`; raises KeyError if there is none of that name."""
+    """One of the maps of `simulator.roads.maps`; raises KeyError if there is none of that name."""
     network = build_map(name, seed)
     return Town(name, network, to_opendrive(network), network.spawn_points(), make_renderer(network, seed))
 

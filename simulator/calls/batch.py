@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from simulator import calls_actors, calls_lights, encodings, walkers
-from simulator.actors import Walker
-from simulator.calls import MALFORMED, Session, call, tick_cue
-from simulator.encodings import optional_from_wire, transform_from_wire
-from simulator.world import RefusedError
+from simulator.calls import actor_calls, traffic_light_calls
+from simulator.calls.dispatch import MALFORMED, Session, call, tick_cue
+from simulator.protocol import encodings
+from simulator.protocol.encodings import optional_from_wire, transform_from_wire
+from simulator.world import walker_motion
+from simulator.world.actors import Walker
+from simulator.world.episode import RefusedError
 
 SPAWN_ACTOR, DESTROY_ACTOR = 0, 1
 CONSOLE_COMMAND = 20
@@ -54,7 +56,7 @@ def run(session: Session, index: int, fields: list[Any]) -> int:
 def spawn_with_followers(session: Session, fields: list[Any]) -> int:
     """SpawnActor, and then the commands chained to it with `then(...)`, which leave the actor's id open."""
     description, transform, parent, *_, followers = fields
-    actor = calls_actors.spawn(session, description, transform, optional_from_wire(parent) or 0)
+    actor = actor_calls.spawn(session, description, transform, optional_from_wire(parent) or 0)
     for ((index, follower),) in followers:
         run(session, index, [actor.id, *follower[1:]])
     return actor.id
@@ -62,7 +64,7 @@ def spawn_with_followers(session: Session, fields: list[Any]) -> int:
 
 def apply_walker_state(session: Session, actor_id: int, transform: list[Any], speed: float) -> None:
     """The pose on the ground and the speed that a client's navigation gives a walker."""
-    walkers.place(session.world.find(actor_id, Walker), transform_from_wire(transform), float(speed))
+    walker_motion.place(session.world.find(actor_id, Walker), transform_from_wire(transform), float(speed))
 
 
 def accept(session: Session, *_: Any) -> None:
@@ -71,23 +73,23 @@ def accept(session: Session, *_: Any) -> None:
 
 COMMANDS: dict[int, Callable[..., Any]] = {
     DESTROY_ACTOR: lambda session, actor_id: session.world.destroy(actor_id),
-    2: calls_actors.apply_control_to_vehicle,
-    3: calls_actors.apply_ackermann_control_to_vehicle,
-    4: calls_actors.apply_control_to_walker,
+    2: actor_calls.apply_control_to_vehicle,
+    3: actor_calls.apply_ackermann_control_to_vehicle,
+    4: actor_calls.apply_control_to_walker,
     5: accept,  # ApplyVehiclePhysicsControl
-    6: calls_actors.set_actor_transform,
+    6: actor_calls.set_actor_transform,
     7: apply_walker_state,
-    8: calls_actors.set_actor_target_velocity,
+    8: actor_calls.set_actor_target_velocity,
     9: accept,  # ApplyTargetAngularVelocity
-    10: calls_actors.add_actor_impulse,
-    11: calls_actors.add_actor_force,
+    10: actor_calls.add_actor_impulse,
+    11: actor_calls.add_actor_force,
     12: accept,  # ApplyAngularImpulse
     13: accept,  # ApplyTorque
-    14: calls_actors.set_actor_simulate_physics,
-    15: calls_actors.set_actor_enable_gravity,
+    14: actor_calls.set_actor_simulate_physics,
+    15: actor_calls.set_actor_enable_gravity,
     16: accept,  # SetAutopilot: the traffic manager inside the client drives
     17: accept,  # ShowDebugTelemetry
-    18: lambda session, actor_id, bits: calls_actors.set_vehicle_light_state(session, actor_id, [bits]),
-    19: calls_actors.set_actor_location,
-    21: calls_lights.set_traffic_light_state,
+    18: lambda session, actor_id, bits: actor_calls.set_vehicle_light_state(session, actor_id, [bits]),
+    19: actor_calls.set_actor_location,
+    21: traffic_light_calls.set_traffic_light_state,
 }

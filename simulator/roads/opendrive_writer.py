@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping
 from xml.etree import ElementTree as Xml
 
 from simulator.geometry import Transform, inverse
-from simulator.opendrive_reader import parse_opendrive
-from simulator.roads import Crossing, Junction, Lane, Link, Road, RoadNetwork, Signal
+from simulator.roads.opendrive_reader import parse_opendrive
+from simulator.roads.road_network import Crossing, Junction, Lane, Link, Road, RoadNetwork, Signal
 
 __all__ = ["parse_opendrive", "to_opendrive"]
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from simulator import curves
-from simulator.curves import Curve
 from simulator.geometry import wrap_degrees
-from simulator.junctions import build_junction, setback
-from simulator.markings import add_markings
-from simulator.roads import Arm, Junction, Lane, Link, Road, RoadNetwork
-from simulator.signals import add_signals
+from simulator.roads import curves
+from simulator.roads.curves import Curve
+from simulator.roads.junctions import build_junction, setback
+from simulator.roads.markings import add_markings
+from simulator.roads.road_network import Arm, Junction, Lane, Link, Road, RoadNetwork
+from simulator.roads.signals import add_signals
 
 LANE_WIDTH = 3.5  # metres, of every driving lane: equal widths let lanes join without a step
 SHORTEST_ROAD = 15.0  # metres between two junctions: room for a crossing and stop line at both ends

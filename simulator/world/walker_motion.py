@@ -1,7 +1,7 @@
 """How pedestrians move: along the direction of `carla.WalkerControl`, or as a client's navigation wants.
 
 `controller.ai.walker` is driven by the client itself: it finds paths on the navigation mesh that
-`simulator.navigation` serves and sends each walker's pose and speed once a tick.
+`simulator.roads.navigation_mesh` serves and sends each walker's pose and speed once a tick.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from simulator.actors import Walker
-from simulator.encodings import Vector
 from simulator.geometry import Transform
-from simulator.ground import Ground
+from simulator.protocol.encodings import Vector
+from simulator.roads.ground import Ground
+from simulator.world.actors import Walker
 
 STRIDE = 1.5  # metres walked in one cycle of two steps
 FASTEST = 10.0  # m/s, a sprinter

@@ -11,10 +11,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from simulator.actors import Vehicle
-from simulator.encodings import Vector
 from simulator.geometry import wrap_degrees
-from simulator.roads import RoadNetwork
+from simulator.protocol.encodings import Vector
+from simulator.roads.road_network import RoadNetwork
+from simulator.world.actors import Vehicle
 
 FULL_THROTTLE = 5.0  # m/s^2 from standstill; 0 to 100 km/h in about 8 s with the two terms below
 TOP_SPEED = 50.0  # m/s, where full throttle gives nothing more

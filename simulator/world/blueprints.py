@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from simulator.catalogue import CATALOGUE, Entry
-from simulator.encodings import SENSOR_TYPES
+from simulator.protocol.encodings import SENSOR_TYPES
 
 BOOL, INT, FLOAT, STRING, COLOUR = range(1, 6)  # attribute types of 0.9.16
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from simulator.encodings import Vector, transform_to_wire
 from simulator.geometry import Transform
+from simulator.protocol.encodings import Vector, transform_to_wire
 
 if TYPE_CHECKING:
     from simulator.drawing.scenery import Scenery

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from simulator.actors import TrafficLight, clip
-from simulator.calls import Session, call
-from simulator.lights import JunctionCycle
-from simulator.world import RefusedError
+from simulator.calls.dispatch import Session, call
+from simulator.world.actors import TrafficLight, clip
+from simulator.world.episode import RefusedError
+from simulator.world.traffic_lights import JunctionCycle
 
 LONGEST_LIGHT = 1e6  # seconds
 

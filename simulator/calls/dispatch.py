@@ -16,12 +16,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from simulator import encodings
-from simulator.rpc import UnknownMethodError
-from simulator.streams import StreamServer
-from simulator.town import UPLOADED, MakeRenderer, Town, build_town, map_names, town_of_opendrive
+from simulator.protocol import encodings
+from simulator.protocol.rpc import UnknownMethodError
+from simulator.protocol.streams import StreamServer
 from simulator.weather import Weather
-from simulator.world import STATE_STREAM, RefusedError, Settings, World
+from simulator.world.episode import STATE_STREAM, RefusedError, Settings, World
+from simulator.world.town import UPLOADED, MakeRenderer, Town, build_town, map_names, town_of_opendrive
 
 EPISODE_PAUSE = 0.1  # seconds
 MAP_FOLDER = "Carla/Maps/"  # clients expect map names inside Unreal's content folder

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from simulator.drawing.renderer import Camera
-from simulator.encodings import Vector
 from simulator.geometry import Transform
+from simulator.protocol.encodings import Vector
 
 if TYPE_CHECKING:
-    from simulator.world import World
+    from simulator.world.episode import World
 
 FARTHEST = 1000.0  # metres, what the largest depth means
 DEPTH_STEPS = 256**3 - 1

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from simulator.geometry import Transform, wrap_degrees
-from simulator.roads import Arm, Crossing, Junction, Road, RoadNetwork, Signal, StopLine
+from simulator.roads.road_network import Arm, Crossing, Junction, Road, RoadNetwork, Signal, StopLine
 
 CROSSING_WIDTH = 3.0  # metres along the road
 STRIPE, STRIPE_GAP = 0.5, 0.5  # metres; bars along the road, side by side from kerb to kerb

@@ -1,0 +1,1 @@
+"""The wire: CARLA's RPC and streaming channels, and how values are encoded on them."""

@@ -1,0 +1,1 @@
+"""What the town stands on: the road network, its maps, OpenDRIVE, the navigation mesh."""

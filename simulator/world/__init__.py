@@ -1,0 +1,1 @@
+"""What lives in a town: the episode, its actors, and how they move."""
