@@ -1,1 +1,1 @@
-"""A small town that speaks CARLA's wire protocol, for machines without CARLA."""
+"""A small simulated town that speaks CARLA's wire protocol, for machines without CARLA."""

@@ -1,9 +1,9 @@
-"""Starts the embedded town:
+"""Start the embedded town.
 
     python -m simulator
     python -m simulator --map Millbrook --seed 7 --port 3000
 
-Clients of the `carla` 0.9.16 package then connect to that port as to CARLA itself. Ctrl-C ends it.
+Clients of the `carla` 0.9.16 package connect to that port as they do to CARLA itself. Ctrl-C stops it.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ import threading
 try:
     from simulator.server import SimulatorServer
     from simulator.world.town import map_names
-except ModuleNotFoundError as missing:
-    sys.exit(f"{missing.name} is not installed; pip install -r requirements.txt")
+except ModuleNotFoundError as error:
+    sys.exit(f"{error.name} is not installed; pip install -r requirements.txt")
 
 
 def parse_arguments() -> argparse.Namespace:
-    """The command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m simulator", description="A small town that speaks CARLA's wire protocol (0.9.16)."
     )
-    parser.add_argument("--port", type=int, default=2000, help="port for clients; 0: any free one (default 2000)")
+    parser.add_argument("--port", type=int, default=2000, help="port for clients; 0 picks a free one (default 2000)")
     parser.add_argument("--stream-port", type=int, help="port for sensor data (default: the one after --port)")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1: this machine)")
-    parser.add_argument("--map", default=map_names()[0], choices=map_names(), help="town to begin with")
-    parser.add_argument("--seed", type=int, default=1, help="equal seeds give equal towns (default 1)")
-    parser.add_argument("--verbose", action="store_true", help="log calls that were refused")
+    parser.add_argument("--map", default=map_names()[0], choices=map_names(), help="town to load at the start")
+    parser.add_argument("--seed", type=int, default=1, help="equal seeds build equal towns (default 1)")
+    parser.add_argument("--verbose", action="store_true", help="log refused calls")
     arguments = parser.parse_args()
     if arguments.seed < 0:
         parser.error(f"--seed is {arguments.seed}; use 0 or more")
@@ -39,10 +39,10 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def main() -> int:
-    """Serves until Ctrl-C or SIGTERM; returns the exit status."""
+    """Serve until Ctrl-C or SIGTERM; return the exit status."""
     arguments = parse_arguments()
     logging.basicConfig(level=logging.INFO if arguments.verbose else logging.WARNING, format="%(message)s")
-    print(f"Building {arguments.map}; the very first start compiles the renderer, for half a minute.", file=sys.stderr)
+    print(f"Building {arguments.map}; the first start also compiles the renderer (half a minute).", file=sys.stderr)
     try:
         server = SimulatorServer(arguments.map, arguments.seed, arguments.port, arguments.stream_port, arguments.host)
     except OSError as error:
@@ -51,7 +51,7 @@ def main() -> int:
     except KeyboardInterrupt:
         return 130
     server.start()
-    print(f"{arguments.map} listens on {arguments.host}:{server.port}; Ctrl-C ends it.", flush=True)
+    print(f"{arguments.map} listens on {arguments.host}:{server.port}; press Ctrl-C to stop.", flush=True)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())

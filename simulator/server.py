@@ -1,4 +1,4 @@
-"""The simulator as a whole: a world, the two ports through which clients reach it, and its pace."""
+"""The simulator server: one world, the two ports through which clients reach it, and its tick loop."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ import logging
 import threading
 import time
 
-from simulator.calls import batch  # noqa: F401  (they add their calls)
+# importing these modules registers their calls
+from simulator.calls import actor_calls, batch_calls, map_calls, session_calls, traffic_light_calls  # noqa: F401
 from simulator.calls.dispatch import Service, dispatch
 from simulator.drawing.renderer import Camera, Renderer
 from simulator.geometry import Transform
 from simulator.protocol.encodings import SENSOR_TYPES
 from simulator.protocol.rpc import RpcServer
 from simulator.protocol.streams import StreamServer
-from simulator.world.episode import ASYNCHRONOUS_PERIOD, World
-from simulator.world.town import MakeRenderer, build_town
+from simulator.world.town import RendererFactory, build_town
+from simulator.world.world import ASYNCHRONOUS_PERIOD, World
 
-SHORTEST_PAUSE = 0.01  # seconds for which the world is left to the clients between two ticks
+MIN_PAUSE = 0.01  # seconds between two ticks in which clients can take the world's lock
 
 log = logging.getLogger(__name__)
 
@@ -32,28 +33,28 @@ class SimulatorServer:
         port: int = 2000,
         stream_port: int | None = None,
         host: str = "127.0.0.1",
-        make_renderer: MakeRenderer = Renderer,
+        make_renderer: RendererFactory = Renderer,
     ) -> None:
-        """Builds the town and takes the ports; raises OSError if one is in use, KeyError for an unknown map.
+        """Build the town and bind the ports; raise OSError if a port is in use, KeyError for an unknown map.
 
-        Port 0 stands for any free port; the stream port is by default the one after `port`.
+        Port 0 picks a free port; the stream port defaults to the one after `port`.
         """
         if stream_port is None:
             stream_port = port + 1 if port else 0
         self.streams = StreamServer((host, stream_port))
         try:
-            self._rpc = RpcServer((host, port), self._dispatch, self._forget)
+            self._rpc = RpcServer((host, port), self._dispatch, self._disconnected)
         except OSError:
             self.streams.server_close()
             raise
-        # A town is a hundred thousand small arrays that stay: looking for garbage among them takes a tenth of a start.
+        # A town keeps about 100,000 small arrays; collecting garbage among them takes a tenth of the start-up time.
         gc.disable()
         town = build_town(map_name, seed, make_renderer)
         gc.freeze()
         gc.enable()
         self.world = World(town, self.streams, seed)
-        # the first picture compiles, or loads, what draws it: no client shall wait for that
-        self.world.draw([Camera(kind, Transform(z=1.5), 64, 48, 90.0) for kind in SENSOR_TYPES])
+        # the first rendering compiles or loads the renderer's machine code; do it before a client has to wait for it
+        self.world.render([Camera(kind, Transform(z=1.5), 64, 48, 90.0) for kind in SENSOR_TYPES])
         self._service = Service(self.world, self.streams, make_renderer, {map_name: town})
         self._stopping = threading.Event()
 
@@ -63,13 +64,13 @@ class SimulatorServer:
         return self._rpc.port
 
     def start(self) -> None:
-        """Begins to accept clients and to tick."""
+        """Start to accept clients and to tick."""
         self.streams.start("streams")
         self._rpc.start("calls")
-        threading.Thread(target=self._keep_pace, name="pace", daemon=True).start()
+        threading.Thread(target=self._tick_loop, name="ticks", daemon=True).start()
 
     def stop(self) -> None:
-        """Stops accepting clients and ticking; connections end with the process."""
+        """Stop accepting clients and ticking; open connections end with the process."""
         self._stopping.set()
         for server in (self._rpc, self.streams):
             server.shutdown()
@@ -78,24 +79,24 @@ class SimulatorServer:
     def _dispatch(self, connection: object, method: str, arguments: list) -> object:
         return dispatch(self._service, connection, method, arguments)
 
-    def _forget(self, connection: object) -> None:
-        self._service.forget(connection)
+    def _disconnected(self, connection: object) -> None:
+        self._service.drop_client(connection)
 
-    def _keep_pace(self) -> None:
-        """Ticks by itself as long as no client has taken that over (asynchronous mode)."""
+    def _tick_loop(self) -> None:
+        """Tick at a steady pace while the world is in asynchronous mode; in synchronous mode a client ticks."""
         while not self._stopping.is_set():
-            begun = time.monotonic()
+            started = time.monotonic()
             settings = self.world.settings
             if not settings.synchronous:
                 self._tick()
             period = settings.fixed_delta or ASYNCHRONOUS_PERIOD
-            self._stopping.wait(max(SHORTEST_PAUSE, period - (time.monotonic() - begun)))
+            self._stopping.wait(max(MIN_PAUSE, period - (time.monotonic() - started)))
 
     def _tick(self) -> None:
         with self.world.lock:
-            if self.world.settings.synchronous or time.monotonic() < self.world.quiet_until:
+            if self.world.settings.synchronous or time.monotonic() < self.world.ticks_paused_until:
                 return
             try:
-                self.world.step()
+                self.world.tick()
             except Exception:
                 log.exception("A tick failed.")

@@ -1,16 +1,16 @@
-"""The weather as CARLA describes it: fourteen numbers."""
+"""The weather parameters of CARLA: fourteen numbers."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 
-NUMBER_OF_PARAMETERS = 14
+NUM_PARAMETERS = 14
 
 
 @dataclass(frozen=True)
 class Weather:
-    """Parameters of `carla.WeatherParameters`, same names and order; the defaults are its ClearNoon.
+    """The parameters of `carla.WeatherParameters`, same names and order; the defaults are its ClearNoon.
 
     Percentages run from 0 to 100, angles are degrees, `fog_distance` is metres.
     """
@@ -32,11 +32,11 @@ class Weather:
 
     @classmethod
     def from_wire(cls, values: Sequence[float]) -> Weather:
-        """The weather sent by a client: 14 numbers. Raises ValueError if their number differs."""
-        if len(values) != NUMBER_OF_PARAMETERS:
-            raise ValueError(f"weather has {len(values)} parameters, {NUMBER_OF_PARAMETERS} are needed")
+        """Return the weather sent by a client, 14 numbers; raise ValueError for any other count."""
+        if len(values) != NUM_PARAMETERS:
+            raise ValueError(f"weather has {len(values)} parameters, it needs {NUM_PARAMETERS}")
         return cls(*(float(value) for value in values))
 
     def to_wire(self) -> list[float]:
-        """The 14 numbers in the order of the protocol."""
+        """Return the 14 numbers in the order of the protocol."""
         return list(astuple(self))

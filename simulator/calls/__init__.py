@@ -1,1 +1,1 @@
-"""What a client can ask of the town."""
+"""The RPC calls that clients make."""

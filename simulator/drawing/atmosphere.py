@@ -1,4 +1,4 @@
-"""From CARLA's weather numbers to what the shading kernel needs: light, sky, haze, water, exposure."""
+"""Convert CARLA's weather parameters to the inputs of shading: light, sky, haze, water and exposure."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class Light(NamedTuple):
 
     sun: unit vector towards the sun (or moon). beam: its light on a surface that faces it.
     zenith, horizon: the sky's colours. ambient: the sky's light on a surface that faces up.
-    cloud: colour of clouds; cover: share of the sky under them; drift: how far they have moved.
-    glow: halo round the sun. haze: extinction per metre, from haze_start metres on.
-    wet: 0 dry to 1 soaked. puddles: share of the ground under water. night: 0 to 1.
+    cloud: colour of clouds; cover: fraction of the sky they cover; drift: how far they have moved.
+    glow: strength of the halo around the sun. haze: extinction per metre, from haze_start metres on.
+    wet: 0 dry to 1 soaked. puddles: fraction of the ground under water. night: 0 to 1.
     exposure: factor before the tone curve. rain: strength, 0 to 1. time: seconds.
     """
 
@@ -41,29 +41,29 @@ class Light(NamedTuple):
     time: float
 
 
-def ramp(value: float, low: float, high: float) -> float:
-    """Smooth step from 0 at `low` to 1 at `high`."""
+def smoothstep(value: float, low: float, high: float) -> float:
+    """Interpolate smoothly from 0 at `low` to 1 at `high`."""
     x = float(np.clip((value - low) / (high - low), 0.0, 1.0))
     return x * x * (3 - 2 * x)
 
 
 def light_of(weather: Weather, time: float) -> Light:
-    """The light at a time in seconds (only clouds and rain move with it)."""
+    """Return the light at a time in seconds; only clouds and rain depend on the time."""
     altitude = weather.sun_altitude_angle
-    day, warm = ramp(altitude, -8.0, 9.0), 1.0 - ramp(altitude, 4.0, 32.0)
+    day, warm = smoothstep(altitude, -8.0, 9.0), 1.0 - smoothstep(altitude, 4.0, 32.0)
     cloudiness, rain = weather.cloudiness / 100.0, weather.precipitation / 100.0
-    overcast = max(ramp(cloudiness, 0.25, 0.85), 0.8 * ramp(rain, 0.2, 0.8))
+    overcast = max(smoothstep(cloudiness, 0.25, 0.85), 0.8 * smoothstep(rain, 0.2, 0.8))
     dust = weather.dust_storm / 100.0
     sky = sky_colours(day, warm, overcast, rain, dust)
-    sun_angle = max(altitude, 2.5) if altitude > -4.0 else 38.0  # below the horizon the moon shines
-    strength = day * ramp(altitude, -3.0, 8.0) * (1 - 0.97 * overcast) * (1 - 0.9 * dust)
+    sun_angle = max(altitude, 2.5) if altitude > -4.0 else 38.0  # the moon's when the sun is below the horizon
+    strength = day * smoothstep(altitude, -3.0, 8.0) * (1 - 0.97 * overcast) * (1 - 0.9 * dust)
     beam = strength * mix(np.array([2.75, 2.58, 2.28]), np.array([3.0, 1.62, 0.72]), warm)
     beam = beam + (1 - day) * (1 - overcast) * np.array([0.010, 0.012, 0.018])
     elevation, azimuth = np.radians(sun_angle), np.radians(weather.sun_azimuth_angle)
     sun = (np.cos(elevation) * np.cos(azimuth), np.cos(elevation) * np.sin(azimuth), np.sin(elevation))
     haze, start = haze_of(weather, rain, dust)
     ambient = (0.70 * sky["zenith"] + 0.48 * sky["horizon"]) * (1 + 0.45 * overcast * day)
-    ambient = mix(ambient, np.full(3, ambient.mean()) * [1.04, 1.0, 0.98], 0.45)  # streets bounce light of their own
+    ambient = mix(ambient, np.full(3, ambient.mean()) * [1.04, 1.0, 0.98], 0.45)  # light reflected by streets and walls
     ambient = ambient + (1 - day) * np.array([0.010, 0.011, 0.014])
     return Light(
         sun=vector(sun),
@@ -95,7 +95,7 @@ def light_of(weather: Weather, time: float) -> Light:
 
 
 def sky_colours(day: float, warm: float, overcast: float, rain: float, dust: float) -> dict[str, np.ndarray]:
-    """Zenith, horizon and cloud colours."""
+    """Return the zenith, horizon and cloud colours."""
     zenith = mix(np.array([0.17, 0.36, 0.76]), np.array([0.20, 0.27, 0.50]), warm)
     horizon = mix(np.array([0.64, 0.80, 1.0]), np.array([1.12, 0.66, 0.36]), warm)
     grey = np.array([0.60, 0.645, 0.70]) * (1 - 0.30 * warm) * (1 - 0.35 * rain)
@@ -114,18 +114,18 @@ def sky_colours(day: float, warm: float, overcast: float, rain: float, dust: flo
 
 
 def haze_of(weather: Weather, rain: float, dust: float) -> tuple[float, float]:
-    """(extinction per metre, metres before it begins). CARLA's night presets have density 60 from 75 m on."""
+    """Return (extinction per metre, metres at which it starts); CARLA's night presets have density 60 from 75 m on."""
     density = np.clip(weather.fog_density, 0, 100) / 100
     haze = 0.0007 + 0.075 * density**2.2 + 0.007 * rain + 0.05 * dust
     return float(haze), float(np.clip(weather.fog_distance, 0.0, 200.0))
 
 
-def mix(a: np.ndarray | float, b: np.ndarray | float, share: float) -> np.ndarray | float:
-    """a at share 0, b at share 1."""
-    return a * (1 - share) + b * share
+def mix(a: np.ndarray | float, b: np.ndarray | float, weight: float) -> np.ndarray | float:
+    """Interpolate linearly: a at weight 0, b at weight 1."""
+    return a * (1 - weight) + b * weight
 
 
 def vector(values: np.ndarray | tuple[float, float, float]) -> Vector:
-    """Three Python floats."""
+    """Convert three numbers to Python floats."""
     x, y, z = (float(v) for v in values)
     return x, y, z

@@ -1,4 +1,4 @@
-"""Rounded bodies of vehicles: cross-sections lofted from nose to tail, lamps and seams laid on the skin."""
+"""Rounded vehicle bodies: cross-sections lofted from nose to tail, with lamps and seams laid on the skin."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simulator.drawing.mesh import Look, Mesh, sheet_normals
+from simulator.drawing.mesh import Look, Mesh, grid_normals
 
-# half of a cross-section, from the sill to the middle of the top: share of the half width, and of the height
+# half of a cross-section, from the sill to the middle of the top: fractions of the half width and of the height
 SOFT = np.array(
     [
         (0.88, 0.0),
@@ -26,27 +26,28 @@ BOXY = np.array(
     [(0.97, 0.0), (1.0, 0.04), (1.0, 0.4), (1.0, 0.8), (0.995, 0.94), (0.95, 0.985), (0.6, 1.0), (0, 1.003)]
 )
 MIDDLE = len(SOFT) - 1  # column of the middle; column 2 * MIDDLE - k mirrors column k
-COARSE = [0, 2, 4, 5, 7]  # rows of a cross-section that are left at a low level of detail
-CAP_SCALES = (0.0, 0.80, 0.94)  # of the cross-section on the flat end faces, inside out
-CAP_DEPTHS = (0.0, 0.0, 0.05)  # metres behind the face, for each
+COARSE = [0, 2, 4, 5, 7]  # points of a cross-section that are kept at a low level of detail
+CAP_SCALES = (0.0, 0.80, 0.94)  # scales of the cross-section on the flat end faces, from the middle outwards
+CAP_DEPTHS = (0.0, 0.0, 0.05)  # metres behind the end face, per scale
 CAP = len(CAP_SCALES)
 
 
 @dataclass(frozen=True)
 class Skin:
-    """A lofted body. points, normals (rows, columns, 3): rows from nose to tail, columns from the left sill
-    over the top to the right sill."""
+    """A lofted body. points, normals: (rows, columns, 3), rows from nose to tail, columns from the left sill
+    over the top to the right sill.
+    """
 
     points: np.ndarray
     normals: np.ndarray
 
     def row(self, x: float) -> float:
-        """The row (a fraction) at which the body's side is at x."""
+        """Return the fractional row at which the body's side is at x."""
         rows = self.points[CAP:-CAP, 2, 0]
         return CAP + float(np.interp(-x, -rows, np.arange(len(rows))))
 
     def at(self, rows: np.ndarray, columns: np.ndarray, lift: float = 0.0) -> np.ndarray:
-        """Points (n, m, 3) at fractional rows (n,) and columns (m,), `lift` metres above the skin."""
+        """Return points (n, m, 3) at fractional rows (n,) and columns (m,), `lift` metres above the skin."""
 
         def between(values: np.ndarray) -> np.ndarray:
             i = np.clip(rows.astype(int), 0, len(values) - 2)
@@ -65,7 +66,7 @@ class Skin:
         look: Look,
         lift: float = 0.008,
     ) -> None:
-        """Lays a piece of another look on the skin, on both sides alike."""
+        """Lay a patch of another look on the skin, mirrored on both sides."""
         count = max(2, round(3 * mesh.detail) + 1)
         r = np.unique(np.concatenate([np.linspace(*rows, count), np.arange(np.ceil(rows[0]), rows[1])]))
         for low, high in (columns, tuple(2 * MIDDLE - c for c in columns[::-1])):
@@ -82,9 +83,9 @@ def loft(
     arch_radius: float = 0.0,
     wheel_height: float = 0.0,
 ) -> Skin:
-    """Adds a body to `mesh`. stations (n, 4): x (descending), half width, bottom, top, metres.
+    """Add a body to `mesh`. stations (n, 4): x (descending), half width, bottom and top, in metres.
 
-    arches: x of the axles; the bottom is raised there to a half circle round each wheel.
+    arches: x of the axles, where the bottom is raised to a half circle round each wheel.
     """
     if mesh.detail < 0.2:
         stations = stations[sorted({0, *range(2, len(stations) - 1, 2), len(stations) - 1})]
@@ -106,15 +107,15 @@ def loft(
     body[..., 1] = half[:, None] * ring[:, 0]
     body[..., 2] = bottom[:, None] + (top - bottom)[:, None] * ring[:, 1]
     points = np.concatenate([_cap(body[0], 1.0), body, _cap(body[-1], -1.0)[::-1]])
-    normals = sheet_normals(points)
+    normals = grid_normals(points)
     normals[:2], normals[-2:] = (1, 0, 0), (-1, 0, 0)
     mesh.grid(points, look, normals=normals)
     return Skin(points, normals)
 
 
 def _cap(ring: np.ndarray, ahead: float) -> np.ndarray:
-    """The rows (3, columns, 3) that close an end after the cross-section `ring`; ahead: 1 nose, -1 tail."""
-    middle = np.array([ring[0, 0], 0.0, ring[0, 2]])  # at the foot, so that no gap is left between the sills
+    """Return the rows (3, columns, 3) that close the end at the cross-section `ring`. ahead: 1 nose, -1 tail."""
+    middle = np.array([ring[0, 0], 0.0, ring[0, 2]])  # at sill height, so that no gap is left between the sills
     rows = [middle + (ring - middle) * [1, scale, scale] for scale in CAP_SCALES]
     for row, depth in zip(rows, CAP_DEPTHS, strict=True):
         row[:, 0] += ahead * (0.05 - depth)
@@ -131,10 +132,11 @@ def greenhouse(
     glass: Look,
     pillars: Sequence[float] = (),
 ) -> None:
-    """The glazed upper part. profile (4, 2): x and z of windscreen foot, roof front, roof rear, rear foot.
+    """Add the greenhouse, the glazed upper part of a car.
 
-    half: half width at the belt line, at height `belt`; taper: share by which it narrows up to the roof.
-    pillars: x of the painted posts between the side windows.
+    profile (4, 2): x and z of the windscreen's foot, the roof's front, its rear and the rear window's foot.
+    half: half width at the belt line, which is at height `belt`. taper: fraction by which it narrows towards the
+    roof. pillars: x of the painted posts between the side windows.
     """
     x0, x1, x2, x3 = profile[:, 0]
     if mesh.detail < 0.2:
@@ -170,7 +172,7 @@ def greenhouse(
 
 
 def wheel(mesh: Mesh, x: float, y: float, radius: float, width: float, tyre: Look, rim: Look, dark: Look) -> None:
-    """A wheel on an axle along y, with spokes on its outer face (the side away from y = 0)."""
+    """Add a wheel on an axle along y, with spokes on its outer face (the side away from y = 0)."""
     out = 1.0 if y > 0 else -1.0
     if mesh.detail < 0.4:
         mesh.tube((x, y, radius), (x, y + out * (width / 2 + 0.02), radius), radius, radius, tyre, 24)

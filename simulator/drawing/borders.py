@@ -14,27 +14,15 @@ from simulator.drawing.mesh import (
     Look,
     Mesh,
 )
-from simulator.drawing.site import (
-    Site,
-)
+from simulator.drawing.site import Site
 from simulator.drawing.street import VERGE_HEIGHT
 from simulator.roads.road_network import Road
 
 STONE_WALL = Look(WALL, (0.80, 0.78, 0.74), "stone")
-
-
-RENDERED_WALL = Look(WALL, (0.72, 0.69, 0.62), "plaster")
-
-
+PLASTER_WALL = Look(WALL, (0.72, 0.69, 0.62), "plaster")
 HEDGE = Look(VEGETATION, (0.50, 0.56, 0.42), "hedge")
-
-
 PICKETS = Look(FENCE, (0.80, 0.79, 0.75), "pickets", TWO_SIDED | CUTOUT)
-
-
 WIRE = Look(FENCE, (0.40, 0.42, 0.41), "wire", TWO_SIDED | CUTOUT)
-
-
 IRON_RAILING = Look(FENCE, (0.04, 0.045, 0.05), "railing", TWO_SIDED | CUTOUT)
 
 
@@ -45,11 +33,11 @@ def border(
     start: float,
     end: float,
     look: Look,
-    high: float,
+    height: float,
     gate: float,
     gate_width: float = 1.6,
 ) -> None:
-    """A hedge, wall or fence along the back of the sidewalk, with a gap about s = gate."""
+    """Add a hedge, wall or fence along the back of the sidewalk, with a gap around s = gate."""
     sign, mesh = (1.0 if side == "right" else -1.0), Mesh()
     solid = look.label in (WALL, VEGETATION)
     half = 0.0 if not solid else (0.35 if look.label == VEGETATION else 0.13)
@@ -59,44 +47,44 @@ def border(
         s = road.stations(3.0, s0, min(s1, road.length))
         t = road.border(side) + sign * (0.25 + half)
         if solid:
-            upright_band(mesh, road.points(s, t - half), road.points(s, t + half), high, look)
+            thick_wall(mesh, road.points(s, t - half), road.points(s, t + half), height, look)
         else:
             line = road.points(s, t)
-            sheet(mesh, line, VERGE_HEIGHT, VERGE_HEIGHT + high, look, 1.0 / high)
-            posts(mesh, line, high, look)
+            upright_band(mesh, line, VERGE_HEIGHT, VERGE_HEIGHT + height, look, 1.0 / height)
+            posts(mesh, line, height, look)
     if mesh.parts:
         site.parts.append(mesh.build())
 
 
-def sheet(mesh: Mesh, line: np.ndarray, low: float, high: float, look: Look, scale: float) -> None:
-    """An upright band over a line (n, 2)."""
+def upright_band(mesh: Mesh, line: np.ndarray, low: float, high: float, look: Look, scale: float) -> None:
+    """Add a thin upright band over a line (n, 2). scale: texture repeats per metre."""
     along = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(line, axis=0), axis=1))]) * scale
     a = np.column_stack([line, np.full(len(line), low)])
     b = np.column_stack([line, np.full(len(line), high)])
-    tall = (high - low) * scale
+    v_low = (high - low) * scale
     uv = [
         np.stack([along[i : len(along) - 1 + i], np.full(len(along) - 1, v)], 1)
-        for i, v in ((0, tall), (1, tall), (1, 0), (0, 0))
+        for i, v in ((0, v_low), (1, v_low), (1, 0), (0, 0))
     ]
     mesh.quads(np.stack([a[:-1], a[1:], b[1:], b[:-1]], axis=1), look, np.stack(uv, axis=1))
 
 
-def posts(mesh: Mesh, line: np.ndarray, high: float, look: Look) -> None:
-    """Posts of a fence."""
-    solid = look.but(texture="white", flags=0)
+def posts(mesh: Mesh, line: np.ndarray, height: float, look: Look) -> None:
+    """Add the posts of a fence."""
+    solid = look.replace(texture="white", flags=0)
     for x, y in line:
-        mesh.box((x - 0.04, y - 0.04, VERGE_HEIGHT), (x + 0.04, y + 0.04, VERGE_HEIGHT + high + 0.08), solid)
+        mesh.box((x - 0.04, y - 0.04, VERGE_HEIGHT), (x + 0.04, y + 0.04, VERGE_HEIGHT + height + 0.08), solid)
 
 
-def upright_band(mesh: Mesh, one: np.ndarray, other: np.ndarray, high: float, look: Look) -> None:
-    """A thick wall or hedge between two lines (n, 2)."""
-    low, top = VERGE_HEIGHT - 0.02, VERGE_HEIGHT + high
-    both = look.but(flags=look.flags | TWO_SIDED)
+def thick_wall(mesh: Mesh, one: np.ndarray, other: np.ndarray, height: float, look: Look) -> None:
+    """Add a wall or hedge between two lines (n, 2)."""
+    low, top = VERGE_HEIGHT - 0.02, VERGE_HEIGHT + height
+    two_sided = look.replace(flags=look.flags | TWO_SIDED)
     for line in (one, other):
-        sheet(mesh, line, low, top, both, 0.45)
+        upright_band(mesh, line, low, top, two_sided, 0.45)
     raised = [np.column_stack([line, np.full(len(line), top)]) for line in (one, other)]
-    lid = both if look.label == VEGETATION else both.but(colour=tuple(0.9 * c for c in look.colour), texture="concrete")
-    mesh.strip(*raised, lid, 0.45)
+    coping = two_sided.replace(colour=tuple(0.9 * c for c in look.colour), texture="concrete")
+    mesh.strip(*raised, two_sided if look.label == VEGETATION else coping, 0.45)
     for k in (0, -1):
         a, b = one[k], other[k]
-        mesh.quads([[(*a, low), (*b, low), (*b, top), (*a, top)]], both, UNIT * [0.3, high * 0.45])
+        mesh.quads([[(*a, low), (*b, low), (*b, top), (*a, top)]], two_sided, UNIT * [0.3, height * 0.45])

@@ -1,14 +1,14 @@
 """Houses, shops, blocks of flats and offices.
 
-A building stands with the middle of its ground plan at the origin; its street front looks along x. Depth is
-along x, width along y, both whole bays of 3.2 m.
+The centre of a building's ground plan is the origin; its street front faces x. Depth is along x, width along y,
+both a whole number of bays of 3.2 m.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from simulator.drawing.designs import BAY, DOORS, RENDER, SHOP_HEIGHT, STOREY, Colour, Design
+from simulator.drawing.designs import BAY, DOOR_COLOURS, PLASTER_COLOURS, SHOP_HEIGHT, STOREY, Colour, Design
 from simulator.drawing.mesh import (
     BUILDING,
     CUTOUT,
@@ -23,13 +23,11 @@ from simulator.drawing.mesh import (
 from simulator.drawing.roofs import EAVES, ROOFS
 
 STONE = Look(BUILDING, (0.80, 0.78, 0.74), "concrete")
-
-
 RAIL = Look(BUILDING, (0.05, 0.05, 0.055), "railing", TWO_SIDED | CUTOUT)
 
 
 def build(design: Design, rng: np.random.Generator) -> Triangles:
-    """The triangles of a building."""
+    """Build the triangles of a building."""
     mesh = Mesh()
     base = SHOP_HEIGHT if design.ground == "shops" else 0.0
     top = base + design.storeys * STOREY
@@ -43,7 +41,7 @@ def build(design: Design, rng: np.random.Generator) -> Triangles:
         entrance(mesh, design, rng)
     cornice(mesh, design, base, top)
     ROOFS[design.roof](mesh, design, top, rng)
-    if "bays" in design.extras and design.storeys > 2:
+    if "bay windows" in design.extras and design.storeys > 2:
         bay_windows(mesh, design, base, rng, wall)
     elif "balconies" in design.extras:
         balconies(mesh, design, base, rng)
@@ -53,14 +51,14 @@ def build(design: Design, rng: np.random.Generator) -> Triangles:
 
 
 def side_of(design: Design, side: int) -> tuple[np.ndarray, np.ndarray, int]:
-    """(first corner, second corner, bays) of a side: 0 street, 1 right, 2 back, 3 left; x, y in metres."""
+    """Return both corners (x, y) of a side and its number of bays. side: 0 street, 1 right, 2 back, 3 left."""
     x, y = design.depth / 2, design.width / 2
     corners = np.array([(x, -y), (x, y), (-x, y), (-x, -y)])
     return corners[side], corners[(side + 1) % 4], design.bays[side % 2]
 
 
 def storey_wall(mesh: Mesh, design: Design, side: int, low: float, high: float, look: Look, shift: np.ndarray) -> None:
-    """One outer wall with its windows."""
+    """Add one outer wall with its windows. shift: offset (u, v) in the facade texture."""
     a, b, bays = side_of(design, side)
     storeys = round((high - low) / STOREY)
     uv = UNIT * [bays / 4, storeys / 4] + shift + [side * 2.0, 0.0]
@@ -68,7 +66,7 @@ def storey_wall(mesh: Mesh, design: Design, side: int, low: float, high: float, 
 
 
 def shop_front(mesh: Mesh, design: Design, rng: np.random.Generator) -> None:
-    """Shops along the street; plain walls on the other sides; awnings over some shops."""
+    """Add shops along the street, with awnings over some, and plain walls on the other sides."""
     look = Look(BUILDING, texture=f"shops {rng.integers(6)}", flags=WINDOWS, gloss=0.8)
     a, b, bays = side_of(design, 0)
     shops = max(1, round(bays / 2))
@@ -88,11 +86,11 @@ def shop_front(mesh: Mesh, design: Design, rng: np.random.Generator) -> None:
     for i in range(shops):
         if rng.random() < 0.6:
             y0, y1 = -design.width / 2 + i * span + 0.3, -design.width / 2 + (i + 1) * span - 0.3
-            awning(mesh, x, y0, y1, DOORS[rng.integers(len(DOORS))])
+            awning(mesh, x, y0, y1, DOOR_COLOURS[rng.integers(len(DOOR_COLOURS))])
 
 
 def awning(mesh: Mesh, x: float, y0: float, y1: float, colour: Colour) -> None:
-    """A striped cloth over a shop window."""
+    """Add a striped awning over a shop window."""
     stripes = max(4, round((y1 - y0) / 0.4))
     edges = np.linspace(y0, y1, stripes + 1)
     for i in range(stripes):
@@ -103,14 +101,14 @@ def awning(mesh: Mesh, x: float, y0: float, y1: float, colour: Colour) -> None:
 
 
 def entrance(mesh: Mesh, design: Design, rng: np.random.Generator) -> None:
-    """A plinth, the front door with its step and canopy."""
+    """Add a plinth and the front door with its step and canopy."""
     x, half = design.depth / 2, design.width / 2
-    mesh.box((-x - 0.04, -half - 0.04, 0), (x + 0.04, half + 0.04, 0.5), STONE.but(colour=(0.5, 0.49, 0.46)), 0.3)
+    mesh.box((-x - 0.04, -half - 0.04, 0), (x + 0.04, half + 0.04, 0.5), STONE.replace(colour=(0.5, 0.49, 0.46)), 0.3)
     bay = rng.integers(design.bays[0])
     y = -half + (bay + 0.5) * BAY
-    door = Look(BUILDING, DOORS[rng.integers(len(DOORS))], "door", WINDOWS, gloss=0.5)
+    door = Look(BUILDING, DOOR_COLOURS[rng.integers(len(DOOR_COLOURS))], "door", WINDOWS, gloss=0.5)
     f = x + 0.07
-    surround = STONE.but(texture="plaster")
+    surround = STONE.replace(texture="plaster")
     mesh.box((x - 0.1, y - 0.85, 0), (f - 0.01, y + 0.85, 2.75), surround, 0.3)
     mesh.quads([[(f, y - 0.6, 0.15), (f, y + 0.6, 0.15), (f, y + 0.6, 2.5), (f, y - 0.6, 2.5)]], door)
     mesh.box((x, y - 0.9, 0), (x + 0.6, y + 0.9, 0.16), STONE)
@@ -118,7 +116,7 @@ def entrance(mesh: Mesh, design: Design, rng: np.random.Generator) -> None:
 
 
 def cornice(mesh: Mesh, design: Design, base: float, top: float) -> None:
-    """Bands over the shops and under the roof."""
+    """Add bands over the shops and under the roof."""
     x, y, e = design.depth / 2, design.width / 2, EAVES if design.roof != "flat" else 0.16
     tone = tuple(0.35 + 0.5 * c for c in design.colour)
     look = Look(BUILDING, tone, "plaster")
@@ -128,7 +126,7 @@ def cornice(mesh: Mesh, design: Design, base: float, top: float) -> None:
 
 
 def bay_windows(mesh: Mesh, design: Design, base: float, rng: np.random.Generator, wall: Look) -> None:
-    """A glazed bay over two or more storeys."""
+    """Add a glazed bay over two or more storeys."""
     x, storeys = design.depth / 2, min(design.storeys, int(rng.integers(2, 4)))
     y = -design.width / 2 + (rng.integers(design.bays[0]) + 0.5) * BAY
     low, high, out, half = base + 0.02, base + storeys * STOREY - 0.3, 0.75, 1.25
@@ -147,12 +145,12 @@ def bay_windows(mesh: Mesh, design: Design, base: float, rng: np.random.Generato
 
 
 def balconies(mesh: Mesh, design: Design, base: float, rng: np.random.Generator) -> None:
-    """Slabs with railings on some of the bays."""
+    """Add slabs with railings on some of the bays."""
     x, half = design.depth / 2, design.width / 2
     columns = [i for i in range(design.bays[0]) if (i + rng.integers(2)) % 2 == 0]
     slab = Look(BUILDING, (0.66, 0.65, 0.62), "concrete")
     solid = rng.random() < 0.4
-    front = Look(BUILDING, RENDER[rng.integers(len(RENDER))], flags=TWO_SIDED) if solid else RAIL
+    front = Look(BUILDING, PLASTER_COLOURS[rng.integers(len(PLASTER_COLOURS))], flags=TWO_SIDED) if solid else RAIL
     for storey in range(1 if not base else 0, design.storeys):
         z = base + storey * STOREY + 0.02
         for i in columns:
@@ -165,24 +163,26 @@ def balconies(mesh: Mesh, design: Design, base: float, rng: np.random.Generator)
 
 
 def garage(rng: np.random.Generator) -> Triangles:
-    """A single garage, its door along x."""
+    """Build a single garage whose door faces x."""
     mesh = Mesh()
-    wall = Look(BUILDING, RENDER[rng.integers(len(RENDER))], "plaster")
+    wall = Look(BUILDING, PLASTER_COLOURS[rng.integers(len(PLASTER_COLOURS))], "plaster")
     mesh.box((-3.0, -1.7, 0), (3.0, 1.7, 2.7), wall, 0.3, top=Look(BUILDING, (0.4, 0.4, 0.4), "concrete"))
     mesh.quads(
         [[(3.02, -1.35, 0.02), (3.02, 1.35, 0.02), (3.02, 1.35, 2.2), (3.02, -1.35, 2.2)]],
-        Look(BUILDING, DOORS[rng.integers(len(DOORS))], "garage"),
+        Look(BUILDING, DOOR_COLOURS[rng.integers(len(DOOR_COLOURS))], "garage"),
     )
     mesh.box((-3.1, -1.8, 2.7), (3.15, 1.8, 2.85), Look(BUILDING, (0.3, 0.3, 0.31)), bottom=True)
     return mesh.build()
 
 
 def skyline_block(rng: np.random.Generator) -> Triangles:
-    """A simple far-away building, its middle at the origin."""
+    """Build a simple distant building whose ground plan is centred on the origin."""
     mesh = Mesh()
     bays, storeys = int(rng.integers(3, 9)), int(rng.integers(3, 14))
     facade = str(rng.choice(["facade plaster", "facade block", "facade ribbon", "facade brick"]))
-    design = Design(facade, RENDER[rng.integers(len(RENDER))], (bays, int(rng.integers(3, 6))), storeys, "flat")
+    design = Design(
+        facade, PLASTER_COLOURS[rng.integers(len(PLASTER_COLOURS))], (bays, int(rng.integers(3, 6))), storeys, "flat"
+    )
     wall = Look(BUILDING, design.colour, facade, WINDOWS | NO_SHADOW, gloss=0.6)
     for side in range(4):
         storey_wall(mesh, design, side, 0.0, storeys * STOREY, wall, rng.integers(0, 16, 2) / 4.0)

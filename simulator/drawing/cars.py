@@ -1,4 +1,4 @@
-"""Cars."""
+"""Cars: proportions, paint and lamps of the catalogue's cars."""
 
 from __future__ import annotations
 
@@ -6,22 +6,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simulator.catalogue import CATALOGUE
+from simulator.actor_catalogue import CATALOGUE
 from simulator.drawing.bodywork import CAP, Skin, greenhouse, loft, wheel
 from simulator.drawing.mesh import CAR, PAINT, UNIT, Look, Mesh, Triangles
 
 POSITION, LOW_BEAM, HIGH_BEAM, BRAKE, RIGHT_BLINKER, LEFT_BLINKER, REVERSE = (1 << i for i in range(7))
-
-
-LIT = POSITION | LOW_BEAM | HIGH_BEAM
+LIGHTS_ON = POSITION | LOW_BEAM | HIGH_BEAM
 
 
 @dataclass(frozen=True)
-class CarShape:
-    """Proportions of a car. Heights in metres; x as shares of the half length, front positive.
+class Proportions:
+    """Proportions of a car. Heights in metres; x as fractions of the half length, front positive.
 
-    nose, cowl, deck: heights of the bonnet's front, of its rear and of the tail. belt: foot of the windows.
-    glass: x of windscreen foot, roof front, roof rear and rear window's foot. posts: x of the middle pillars.
+    nose, cowl, deck: heights of the bonnet's front, of its rear and of the tail. belt: foot of the side windows.
+    glass: x of the windscreen's foot, the roof's front, its rear and the rear window's foot. pillars: x of the
+    middle pillars. wheel: radius. taper: fraction by which the car narrows towards the roof. sill: height.
     """
 
     nose: float
@@ -29,42 +28,30 @@ class CarShape:
     deck: float
     belt: float
     glass: tuple[float, float, float, float]
-    posts: tuple[float, ...]
+    pillars: tuple[float, ...]
     wheel: float = 0.33
     taper: float = 0.24
     sill: float = 0.21
 
 
-SEDAN = CarShape(0.66, 0.90, 0.95, 0.88, (0.40, 0.04, -0.46, -0.80), (-0.10,))
-
-
-HATCH = CarShape(0.70, 0.93, 0.96, 0.90, (0.46, 0.12, -0.72, -0.97), (-0.14, -0.58), wheel=0.31, taper=0.22)
-
-
-COUPE = CarShape(0.62, 0.86, 0.93, 0.84, (0.32, -0.02, -0.38, -0.86), (-0.22,), wheel=0.34, taper=0.27)
-
-
-SALOON = CarShape(0.68, 0.92, 0.97, 0.90, (0.36, 0.03, -0.42, -0.72), (-0.12,))
-
-
-OFF_ROAD = CarShape(0.92, 1.14, 1.14, 1.12, (0.34, 0.16, -0.88, -0.98), (-0.10, -0.52), 0.39, 0.14, 0.34)
-
-
-VAN = CarShape(0.78, 1.06, 1.10, 1.02, (0.86, 0.62, -0.92, -0.99), (0.28, -0.34), 0.33, 0.15, 0.24)
-
-
-SHAPES: dict[str, CarShape] = {
-    "vehicle.audi.a2": HATCH,
+SEDAN = Proportions(0.66, 0.90, 0.95, 0.88, (0.40, 0.04, -0.46, -0.80), (-0.10,))
+HATCHBACK = Proportions(0.70, 0.93, 0.96, 0.90, (0.46, 0.12, -0.72, -0.97), (-0.14, -0.58), wheel=0.31, taper=0.22)
+COUPE = Proportions(0.62, 0.86, 0.93, 0.84, (0.32, -0.02, -0.38, -0.86), (-0.22,), wheel=0.34, taper=0.27)
+LARGE_SEDAN = Proportions(0.68, 0.92, 0.97, 0.90, (0.36, 0.03, -0.42, -0.72), (-0.12,))
+OFF_ROAD = Proportions(0.92, 1.14, 1.14, 1.12, (0.34, 0.16, -0.88, -0.98), (-0.10, -0.52), 0.39, 0.14, 0.34)
+VAN = Proportions(0.78, 1.06, 1.10, 1.02, (0.86, 0.62, -0.92, -0.99), (0.28, -0.34), 0.33, 0.15, 0.24)
+PROPORTIONS: dict[str, Proportions] = {
+    "vehicle.audi.a2": HATCHBACK,
     "vehicle.audi.tt": COUPE,
-    "vehicle.chevrolet.impala": SALOON,
-    "vehicle.citroen.c3": HATCH,
+    "vehicle.chevrolet.impala": LARGE_SEDAN,
+    "vehicle.citroen.c3": HATCHBACK,
     "vehicle.dodge.charger_2020": COUPE,
     "vehicle.jeep.wrangler_rubicon": OFF_ROAD,
     "vehicle.lincoln.mkz_2020": SEDAN,
     "vehicle.mercedes.coupe": COUPE,
-    "vehicle.mini.cooper_s": HATCH,
+    "vehicle.mini.cooper_s": HATCHBACK,
     "vehicle.nissan.patrol": OFF_ROAD,
-    "vehicle.seat.leon": HATCH,
+    "vehicle.seat.leon": HATCHBACK,
     "vehicle.tesla.model3": SEDAN,
     "vehicle.toyota.prius": SEDAN,
     "vehicle.volkswagen.t2": VAN,
@@ -73,7 +60,7 @@ SHAPES: dict[str, CarShape] = {
 
 @dataclass(frozen=True)
 class Finish:
-    """The looks of a vehicle's parts."""
+    """The looks of a vehicle's parts. label: CARLA label id."""
 
     label: int
 
@@ -98,7 +85,7 @@ class Finish:
         return Look(self.label, (0.42, 0.43, 0.45), gloss=0.5)
 
     def lamp(self, colour: tuple[float, float, float], bits: int, glow: float) -> Look:
-        """A lamp that shines when one of the light bits is on."""
+        """Return the look of a lamp that glows when one of the light bits is on."""
         return Look(self.label, colour, gloss=0.8, lamp=bits, glow=glow)
 
     @property
@@ -108,29 +95,29 @@ class Finish:
 
 
 def car(type_id: str, detail: float = 1.0) -> Triangles:
-    """The body of a car of the catalogue."""
+    """Build a car of the catalogue at a level of detail."""
     half_length, half_width, half_height = CATALOGUE[type_id].extent
-    shape, finish, mesh = SHAPES[type_id], Finish(CAR), Mesh(detail)
+    proportions, finish, mesh = PROPORTIONS[type_id], Finish(CAR), Mesh(detail)
     length, width, height = half_length - 0.05, half_width - 0.06, 2 * half_height
-    axles = (length - 0.83 if shape is not VAN else length - 0.72, -length + 0.80)
+    axles = (length - 0.83 if proportions is not VAN else length - 0.72, -length + 0.80)
     skin = loft(
         mesh,
-        car_stations(shape, length, width),
+        car_stations(proportions, length, width),
         finish.paint,
         arches=axles,
-        arch_radius=shape.wheel + 0.07,
-        wheel_height=shape.wheel,
+        arch_radius=proportions.wheel + 0.07,
+        wheel_height=proportions.wheel,
     )
-    foot = shape.belt - 0.04
-    x = np.array(shape.glass) * half_length
-    profile = np.stack([x, [foot, height - 0.05, height - 0.075, foot]], axis=1)
-    posts = [post * half_length for post in shape.posts]
-    greenhouse(mesh, profile, width * 0.955, foot, shape.taper, finish.paint, finish.glass, posts)
+    belt = proportions.belt - 0.04
+    x = np.array(proportions.glass) * half_length
+    profile = np.stack([x, [belt, height - 0.05, height - 0.075, belt]], axis=1)
+    pillars = [pillar * half_length for pillar in proportions.pillars]
+    greenhouse(mesh, profile, width * 0.955, belt, proportions.taper, finish.paint, finish.glass, pillars)
     for axle in axles:
         for y in (-1, 1):
-            wheel(mesh, axle, y * (width - 0.125), shape.wheel, 0.22, finish.dark, finish.metal, finish.dark)
+            wheel(mesh, axle, y * (width - 0.125), proportions.wheel, 0.22, finish.dark, finish.metal, finish.dark)
     mesh.box(
-        (-length + 0.2, -width + 0.24, shape.sill - 0.02),
+        (-length + 0.2, -width + 0.24, proportions.sill - 0.02),
         (length - 0.2, width - 0.24, 0.62),
         finish.dark,
         bottom=True,
@@ -138,37 +125,42 @@ def car(type_id: str, detail: float = 1.0) -> Triangles:
     if detail > 0.4:
         lamps(mesh, skin, finish)
     else:
-        coarse_lamps(mesh, half_length, width, shape, finish)
-    nose_and_tail(mesh, half_length, shape, finish)
+        coarse_lamps(mesh, half_length, width, proportions, finish)
+    nose_and_tail(mesh, half_length, proportions, finish)
     if detail > 0.7:
-        trim(mesh, skin, shape, half_length, width, finish)
+        trim(mesh, skin, proportions, half_length, width, finish)
     return mesh.build()
 
 
-def car_stations(shape: CarShape, length: float, width: float) -> np.ndarray:
-    """Cross-sections (n, 4) from nose to tail: x, half width, bottom, top."""
-    foot, rear_foot = shape.glass[0] * length, shape.glass[3] * length
+def car_stations(proportions: Proportions, length: float, width: float) -> np.ndarray:
+    """Return cross-sections (n, 4) from nose to tail: x, half width, bottom, top."""
+    front_foot, rear_foot = proportions.glass[0] * length, proportions.glass[3] * length
     rows = [
-        (length, 0.80, 0.30, shape.nose - 0.06),
-        (length - 0.10, 0.885, 0.25, shape.nose),
-        (length - 0.32, 0.955, 0.22, shape.nose + 0.05),
-        ((length * 0.8 + foot) / 2, 0.99, shape.sill, shape.nose + 0.62 * (shape.cowl - shape.nose)),
-        (foot, 1.0, shape.sill, shape.cowl),
-        (0.0, 1.0, shape.sill, shape.belt + 0.01),
-        (rear_foot * 0.8, 0.995, shape.sill, shape.belt + 0.02),
-        (-length + 0.32, 0.96, 0.24, shape.deck),
-        (-length + 0.10, 0.90, 0.27, shape.deck - 0.02),
-        (-length, 0.83, 0.32, shape.deck - 0.09),
+        (length, 0.80, 0.30, proportions.nose - 0.06),
+        (length - 0.10, 0.885, 0.25, proportions.nose),
+        (length - 0.32, 0.955, 0.22, proportions.nose + 0.05),
+        (
+            (length * 0.8 + front_foot) / 2,
+            0.99,
+            proportions.sill,
+            proportions.nose + 0.62 * (proportions.cowl - proportions.nose),
+        ),
+        (front_foot, 1.0, proportions.sill, proportions.cowl),
+        (0.0, 1.0, proportions.sill, proportions.belt + 0.01),
+        (rear_foot * 0.8, 0.995, proportions.sill, proportions.belt + 0.02),
+        (-length + 0.32, 0.96, 0.24, proportions.deck),
+        (-length + 0.10, 0.90, 0.27, proportions.deck - 0.02),
+        (-length, 0.83, 0.32, proportions.deck - 0.09),
     ]
     return np.array(rows) * [1, width, 1, 1]
 
 
 def lamps(mesh: Mesh, skin: Skin, finish: Finish) -> None:
-    """Head and tail lamps, brake lights and blinkers on the corners of a car's skin."""
+    """Add headlights, tail lamps, brake lights and blinkers to the corners of a car's skin."""
     last = len(skin.points) - 1
-    front = finish.lamp((0.40, 0.42, 0.44), LIT, 7.0)
+    front = finish.lamp((0.40, 0.42, 0.44), LIGHTS_ON, 7.0)
     skin.patch(mesh, (0.80, CAP + 1.5), (3.1, 4.45), front)
-    skin.patch(mesh, (last - CAP - 1.6, last - 0.75), (3.0, 4.55), finish.lamp((0.42, 0.012, 0.016), LIT, 1.6))
+    skin.patch(mesh, (last - CAP - 1.6, last - 0.75), (3.0, 4.55), finish.lamp((0.42, 0.012, 0.016), LIGHTS_ON, 1.6))
     skin.patch(
         mesh,
         (last - CAP - 0.3, last - 0.82),
@@ -186,47 +178,47 @@ def lamps(mesh: Mesh, skin: Skin, finish: Finish) -> None:
             )
 
 
-def coarse_lamps(mesh: Mesh, half_length: float, width: float, shape: CarShape, finish: Finish) -> None:
-    """The same lamps for a car far away: four plates."""
+def coarse_lamps(mesh: Mesh, half_length: float, width: float, proportions: Proportions, finish: Finish) -> None:
+    """Add simplified lamps for a distant car: six plates, without blinkers."""
     for side in (-1, 1):
         y = side * width * 0.66
         for x, high, half, looks in (
-            (half_length + 0.01, shape.nose - 0.10, 0.17, [finish.lamp((0.62, 0.65, 0.68), LIT, 5.0)]),
+            (half_length + 0.01, proportions.nose - 0.10, 0.17, [finish.lamp((0.62, 0.65, 0.68), LIGHTS_ON, 5.0)]),
             (
                 -half_length - 0.01,
-                shape.deck - 0.22,
+                proportions.deck - 0.22,
                 -0.17,
-                [finish.lamp((0.42, 0.012, 0.016), LIT, 1.6), finish.lamp((0.50, 0.015, 0.018), BRAKE, 6.0)],
+                [finish.lamp((0.42, 0.012, 0.016), LIGHTS_ON, 1.6), finish.lamp((0.50, 0.015, 0.018), BRAKE, 6.0)],
             ),
         ):
             for k, look in enumerate(looks):
-                corners = np.array(upright(x + np.sign(x) * 0.01 * k, half, high - 0.09 + 0.04 * k, high + 0.09))
+                corners = np.array(upright_quad(x + np.sign(x) * 0.01 * k, half, high - 0.09 + 0.04 * k, high + 0.09))
                 corners[:, 1] += y
                 mesh.quads([corners], look)
 
 
-def nose_and_tail(mesh: Mesh, half_length: float, shape: CarShape, finish: Finish) -> None:
-    """Grille, air intake, bumper strip and number plates."""
+def nose_and_tail(mesh: Mesh, half_length: float, proportions: Proportions, finish: Finish) -> None:
+    """Add grille, air intake, bumper strip and number plates."""
     front, rear = half_length + 0.006, -half_length - 0.006
-    grille = shape.nose - 0.16
-    mesh.quads([upright(front, 0.42, grille - 0.06, grille + 0.07)], finish.dark.but(gloss=0.3))
-    mesh.quads([upright(front, 0.52, 0.335, 0.42)], finish.dark)
-    mesh.quads([upright(rear, -0.50, 0.36, 0.44)], finish.dark)
-    offset = 0.25 * (round(shape.nose * 100) % 4)
+    grille = proportions.nose - 0.16
+    mesh.quads([upright_quad(front, 0.42, grille - 0.06, grille + 0.07)], finish.dark.replace(gloss=0.3))
+    mesh.quads([upright_quad(front, 0.52, 0.335, 0.42)], finish.dark)
+    mesh.quads([upright_quad(rear, -0.50, 0.36, 0.44)], finish.dark)
+    offset = 0.25 * (round(proportions.nose * 100) % 4)
     uv = UNIT * [1, 0.25] + [0, offset]
-    mesh.quads([upright(front + 0.008, 0.26, 0.43, 0.54)], finish.plate, uv)
-    mesh.quads([upright(rear - 0.008, -0.26, 0.56, 0.67)], finish.plate, uv)
+    mesh.quads([upright_quad(front + 0.008, 0.26, 0.43, 0.54)], finish.plate, uv)
+    mesh.quads([upright_quad(rear - 0.008, -0.26, 0.56, 0.67)], finish.plate, uv)
 
 
-def upright(x: float, half: float, low: float, high: float) -> list[tuple[float, float, float]]:
-    """A quad across the vehicle; it looks ahead if `half` is positive and back if negative."""
+def upright_quad(x: float, half: float, low: float, high: float) -> list[tuple[float, float, float]]:
+    """Return a quad across the vehicle; it faces forward if `half` is positive and backward if negative."""
     return [(x, -half, low), (x, half, low), (x, half, high), (x, -half, high)]
 
 
-def trim(mesh: Mesh, skin: Skin, shape: CarShape, half_length: float, width: float, finish: Finish) -> None:
-    """Door seams and handles, sills, mirrors."""
-    cowl, tail = shape.glass[0] * half_length, shape.glass[3] * half_length
-    doors = [cowl - 0.28, shape.posts[0] * half_length, max(tail + 0.35, -half_length + 1.25)]
+def trim(mesh: Mesh, skin: Skin, proportions: Proportions, half_length: float, width: float, finish: Finish) -> None:
+    """Add door seams and handles, sills and mirrors."""
+    cowl, tail = proportions.glass[0] * half_length, proportions.glass[3] * half_length
+    doors = [cowl - 0.28, proportions.pillars[0] * half_length, max(tail + 0.35, -half_length + 1.25)]
     for x in doors:
         row = skin.row(x)
         skin.patch(mesh, (row - 0.02, row + 0.02), (0.9, 4.6), finish.dark, 0.004)
@@ -241,5 +233,7 @@ def trim(mesh: Mesh, skin: Skin, shape: CarShape, half_length: float, width: flo
                 bottom=True,
             )
     for side in (-1, 1):
-        mesh.ball((cowl - 0.32, side * (width + 0.01), shape.belt + 0.08), (0.07, 0.10, 0.075), finish.paint, 8, 5)
+        mesh.ball(
+            (cowl - 0.32, side * (width + 0.01), proportions.belt + 0.08), (0.07, 0.10, 0.075), finish.paint, 8, 5
+        )
     skin.patch(mesh, (skin.row(half_length * 0.35), skin.row(-half_length * 0.32)), (0.0, 0.8), finish.dark, 0.006)

@@ -1,4 +1,4 @@
-"""Procedural pictures of house fronts: four bays by four storeys of 3.2 m each, and shop fronts.
+"""Procedural textures of house fronts, four bays by four storeys of 3.2 m each, and of shop fronts.
 
 Alpha is 1 where there is glass.
 """
@@ -33,10 +33,11 @@ SHOP_WORDS = (
 
 @dataclass(frozen=True)
 class Facade:
-    """How the windows of a facade look; pixels within a bay of 128 x 128.
+    """The wall and windows of a facade; coordinates in pixels within a bay of 128 x 128.
 
-    window: left, right, top, bottom. frame: colour of the frames, width in pixels. panes: columns and rows.
-    sill, lintel, shutters, railing: what surrounds the window. band: dark line between storeys.
+    wall: a painter's name in `surfaces.PAINTERS`. window: left, right, top, bottom. frame, frame_width: colour and
+    width of the frames. panes: columns and rows. sill, lintel, shutters, railing: what surrounds the window.
+    band: brightness factor of the line between storeys. curtains: probability of curtains or a blind in a window.
     """
 
     wall: str
@@ -113,15 +114,15 @@ FACADES: dict[str, Facade] = {
 
 
 def facade(style: Facade) -> Painter:
-    """The painter of a style."""
+    """Return the painter of a style."""
 
     def painter(rng: Generator) -> np.ndarray:
         wall = surfaces.PAINTERS[style.wall](rng)[..., :3] / np.float32(255) * np.array(style.tint, np.float32)
         glass = np.zeros((SIZE, SIZE), np.float32)
-        for floor in range(4):
-            wall[floor * BAY : floor * BAY + 3] *= style.band
+        for storey in range(4):
+            wall[storey * BAY : storey * BAY + 3] *= style.band
             for column in range(4):
-                bay = np.s_[floor * BAY : (floor + 1) * BAY, column * BAY : (column + 1) * BAY]
+                bay = np.s_[storey * BAY : (storey + 1) * BAY, column * BAY : (column + 1) * BAY]
                 paint_window(wall[bay], glass[bay], style, rng)
         return rgba(wall, alpha=glass)
 
@@ -129,16 +130,15 @@ def facade(style: Facade) -> Painter:
 
 
 def paint_window(wall: np.ndarray, glass: np.ndarray, style: Facade, rng: Generator) -> None:
-    """One window in a bay of wall (128, 128, 3) and glass (128, 128), both changed in place."""
+    """Paint one window in a bay of wall (128, 128, 3) and glass (128, 128), both in place."""
     left, right, top, bottom = style.window
     edge = style.frame_width
-    surround(wall, style)
+    paint_surround(wall, style)
     wall[top - edge : bottom + edge, left - edge : right + edge] = style.frame
     depth = np.linspace(0.16, 0.34, bottom - top, dtype=np.float32)[:, None, None]
     wall[top:bottom, left:right] = depth * GLASS_TINT * rng.uniform(0.7, 1.25)
-    chance = rng.random()
-    if chance < style.curtains:
-        dress(wall[top:bottom, left:right], rng)
+    if rng.random() < style.curtains:
+        paint_curtains(wall[top:bottom, left:right], rng)
     glass[top:bottom, left:right] = 0.95
     columns, rows = style.panes
     bars = [(np.s_[top:bottom, x - 1 : x + 2]) for x in np.linspace(left, right, columns + 1).astype(int)[1:-1]]
@@ -153,8 +153,8 @@ def paint_window(wall: np.ndarray, glass: np.ndarray, style: Facade, rng: Genera
         glass[bottom - 38 : bottom] *= 0.5
 
 
-def surround(wall: np.ndarray, style: Facade) -> None:
-    """Lintel, sill and shutters."""
+def paint_surround(wall: np.ndarray, style: Facade) -> None:
+    """Paint lintel, sill and shutters, in place."""
     left, right, top, bottom = style.window
     edge = style.frame_width
     if style.lintel is not None:
@@ -170,8 +170,8 @@ def surround(wall: np.ndarray, style: Facade) -> None:
         wall[bottom + edge + 6 : bottom + edge + 12, left - 7 : right + 7] *= 0.72
 
 
-def dress(pane: np.ndarray, rng: Generator) -> None:
-    """A blind or a pair of curtains behind a pane, in place."""
+def paint_curtains(pane: np.ndarray, rng: Generator) -> None:
+    """Paint a blind or a pair of curtains behind a window, in place."""
     height, width = pane.shape[:2]
     cloth = np.array([0.80, 0.77, 0.70], np.float32) * rng.uniform(0.62, 1.0)
     if rng.random() < 0.5:
@@ -184,7 +184,7 @@ def dress(pane: np.ndarray, rng: Generator) -> None:
 
 
 def shops(first: int) -> Painter:
-    """Two shop fronts beside each other, 6.4 m wide and 3.8 m high each."""
+    """Return the painter of two shop fronts side by side, 6.4 m wide and 3.8 m high each."""
 
     def painter(rng: Generator) -> np.ndarray:
         wall = np.full((SIZE, SIZE, 3), 0.5, np.float32) + 0.08 * (noise(rng, 8)[..., None] - 0.5)
@@ -198,8 +198,8 @@ def shops(first: int) -> Painter:
 
 
 def paint_shop(wall: np.ndarray, glass: np.ndarray, word: str, rng: Generator) -> None:
-    """A shop front in wall (512, 256, 3) and glass (512, 256), in place."""
-    hue = np.array(
+    """Paint a shop front in wall (512, 256, 3) and glass (512, 256), in place."""
+    colour = np.array(
         (
             (0.50, 0.10, 0.10),
             (0.08, 0.24, 0.38),
@@ -210,52 +210,52 @@ def paint_shop(wall: np.ndarray, glass: np.ndarray, word: str, rng: Generator) -
         ),
         np.float32,
     )[rng.integers(6)]
-    wall[24:] = hue * 0.9
-    wall[36:112, 8:248] = hue * 1.15 + 0.04
+    wall[24:] = colour * 0.9
+    wall[36:112, 8:248] = colour * 1.15 + 0.04
     write(
         wall[36:112, 8:248],
         word,
         (120, 38),
         34,
-        (0.95, 0.93, 0.86) if hue.mean() < 0.4 else (0.12, 0.10, 0.10),
+        (0.95, 0.93, 0.86) if colour.mean() < 0.4 else (0.12, 0.10, 0.10),
         0.14,
     )
     wall[112:120] *= 0.5
     windows = ((16, 150, 130, 430), (176, 236, 130, 478))
     for x0, x1, y0, y1 in windows:
-        wall[y0 - 5 : y1 + 5, x0 - 5 : x1 + 5] = hue * 0.6 + 0.08
+        wall[y0 - 5 : y1 + 5, x0 - 5 : x1 + 5] = colour * 0.6 + 0.08
         wall[y0:y1, x0:x1] = np.linspace(0.40, 0.20, y1 - y0)[:, None, None] * np.array([1.0, 0.94, 0.82])
         glass[y0:y1, x0:x1] = 0.95
     for _ in range(46):  # goods on shelves
         x, y = int(rng.integers(18, 136)), int(rng.choice((210, 270, 330, 390, 428)))
-        wide, high = int(rng.integers(5, 16)), int(rng.integers(10, 40))
-        ware = wall[y - high : y, x : min(x + wide, 148)]
-        ware[:] = ware * 0.4 + 0.6 * (rng.random(3) * 0.45 + 0.08)
+        width, height = int(rng.integers(5, 16)), int(rng.integers(10, 40))
+        item = wall[y - height : y, x : min(x + width, 148)]
+        item[:] = item * 0.4 + 0.6 * (rng.random(3) * 0.45 + 0.08)
     for y in (210, 270, 330, 390):
         wall[y : y + 3, 16:150] *= 0.6
     for x0, x1, y0, _ in windows:
         wall[y0 : y0 + 14, x0:x1] *= 0.5
-    wall[130:430, 82:86], glass[130:430, 82:86] = hue * 0.6 + 0.08, 0.0
+    wall[130:430, 82:86], glass[130:430, 82:86] = colour * 0.6 + 0.08, 0.0
     wall[300:306, 180:186] = 0.8  # door handle
     wall[484:] = 0.32
 
 
 def door(rng: Generator) -> np.ndarray:
-    """A front door with a light above it, 1.3 m by 2.6 m."""
-    picture = np.full((SIZE, SIZE, 3), 0.86, np.float32)
+    """Paint a front door with a glazed panel above it, 1.3 m by 2.6 m."""
+    image = np.full((SIZE, SIZE, 3), 0.86, np.float32)
     glass = np.zeros((SIZE, SIZE), np.float32)
-    picture[40:, 40:472] = np.array([0.85, 0.85, 0.88])
+    image[40:, 40:472] = np.array([0.85, 0.85, 0.88])
     for x0 in (80, 276):
         for y0, y1 in ((150, 300), (330, 480)):
-            picture[y0:y1, x0 : x0 + 156] *= 0.78
-            picture[y0 : y0 + 8, x0 : x0 + 156] *= 0.6
-    picture[56:118, 70:442], glass[56:118, 70:442] = 0.22, 0.9
-    picture[310:330, 420:440] = 0.3
-    return rgba(picture, alpha=glass)
+            image[y0:y1, x0 : x0 + 156] *= 0.78
+            image[y0 : y0 + 8, x0 : x0 + 156] *= 0.6
+    image[56:118, 70:442], glass[56:118, 70:442] = 0.22, 0.9
+    image[310:330, 420:440] = 0.3
+    return rgba(image, alpha=glass)
 
 
 def garage(rng: Generator) -> np.ndarray:
-    """A sectional garage door."""
+    """Paint a sectional garage door."""
     rows = np.arange(SIZE)[:, None] + np.zeros((1, SIZE), int)
     return rgba(0.86 - 0.25 * (rows % 100 < 8) + 0.04 * (noise(rng) - 0.5))
 

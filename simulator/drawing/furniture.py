@@ -1,4 +1,4 @@
-"""What stands in a street: lamps, traffic lights, signs, benches, bins, shelters, hydrants ..."""
+"""Street furniture: lamps, traffic lights, signs, benches, bins, shelters, hydrants and more."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ from simulator.drawing.mesh import (
     Triangles,
 )
 
-RED, YELLOW, GREEN = 1, 2, 4
+RED, YELLOW, GREEN = 1, 2, 4  # light bits of a traffic light
 STATES = {"red": RED, "yellow": YELLOW, "green": GREEN, "off": 0, "unknown": 0}
-LAMP_ON = 1
+LAMP_ON = 1  # light bit of a street lamp
 STEEL = Look(POLE, (0.20, 0.21, 0.21), gloss=0.15)
 GALVANISED = Look(POLE, (0.42, 0.43, 0.43), gloss=0.15)
 IRON = Look(STATIC, (0.03, 0.035, 0.035), gloss=0.1)
 PLANK = Look(STATIC, (0.62, 0.46, 0.32), "wood")
-LAMP_HEAD = (2.15, 0.0, 7.35)  # metres, from the lamp's foot; the arm reaches along x
+LAMP_HEAD = (2.15, 0.0, 7.35)  # metres from the lamp's foot; the arm reaches along x
 
 
 def lamp_post(detail: float) -> Triangles:
-    """A street lamp whose arm reaches along x."""
+    """Build a street lamp whose arm reaches along x."""
     mesh = Mesh(detail)
     mesh.tube((0, 0, 0), (0, 0, 1.1), 0.11, 0.10, STEEL, 8)
     mesh.tube((0, 0, 1.1), (0, 0, 7.0), 0.07, 0.05, STEEL, 8)
@@ -49,7 +49,7 @@ def lamp_post(detail: float) -> Triangles:
 
 
 def signal_head(mesh: Mesh, at: tuple[float, float, float]) -> None:
-    """A traffic light that looks along x; `at` is the middle of its back."""
+    """Add a traffic light that faces x; `at` is the middle of its back."""
     x, y, z = at
     case = Look(TRAFFIC_LIGHT, (0.025, 0.028, 0.028), gloss=0.1)
     mesh.box((x, y - 0.16, z - 0.48), (x + 0.22, y + 0.16, z + 0.48), case, bottom=True)
@@ -59,24 +59,20 @@ def signal_head(mesh: Mesh, at: tuple[float, float, float]) -> None:
         (0.0, (1.0, 0.50, 0.03), YELLOW),
         (-0.30, (0.04, 0.85, 0.30), GREEN),
     )
-    for rise, colour, bit in lenses:
-        off = Look(TRAFFIC_LIGHT, tuple(0.05 * c for c in colour), gloss=0.2)
-        on = Look(TRAFFIC_LIGHT, colour, glow=3.2, lamp=bit, lift=1.0)
+    for offset, colour, bit in lenses:
+        dim = tuple(0.05 * c for c in colour)
+        off = Look(TRAFFIC_LIGHT, dim, gloss=0.2)
+        on = Look(TRAFFIC_LIGHT, dim, glow=63.0, lamp=bit)
         front = x + 0.22
-        mesh.tube((front - 0.02, y, z + rise), (front + 0.012, y, z + rise), 0.118, None, off, 12)
-        disc(
-            mesh,
-            (front + 0.016, y, z + rise),
-            0.112,
-            on.but(colour=tuple(0.05 * c for c in colour), glow=63.0),
-        )
+        mesh.tube((front - 0.02, y, z + offset), (front + 0.012, y, z + offset), 0.118, None, off, 12)
+        disc(mesh, (front + 0.016, y, z + offset), 0.112, on)
         hood = np.linspace(-0.1 * np.pi, 1.1 * np.pi, mesh.segments(9, 5))
-        arc = np.stack([np.zeros_like(hood), y + 0.135 * np.cos(hood), z + rise + 0.135 * np.sin(hood)], axis=1)
-        mesh.grid(arc + np.array([[[front + 0.17, 0, 0]], [[front, 0, 0]]]), case.but(flags=TWO_SIDED | NO_SHADOW))
+        arc = np.stack([np.zeros_like(hood), y + 0.135 * np.cos(hood), z + offset + 0.135 * np.sin(hood)], axis=1)
+        mesh.grid(arc + np.array([[[front + 0.17, 0, 0]], [[front, 0, 0]]]), case.replace(flags=TWO_SIDED | NO_SHADOW))
 
 
 def disc(mesh: Mesh, at: tuple[float, float, float], radius: float, look: Look) -> None:
-    """A round plate that looks along x."""
+    """Add a round plate that faces x."""
     x, y, z = at
     angle = np.linspace(0, 2 * np.pi, mesh.segments(14, 8) + 1)
     rim = np.stack([np.full_like(angle, x), y + radius * np.cos(angle), z + radius * np.sin(angle)], axis=1)
@@ -85,34 +81,37 @@ def disc(mesh: Mesh, at: tuple[float, float, float], radius: float, look: Look) 
 
 
 def traffic_light(detail: float, reach: float) -> Triangles:
-    """A pole with a head that looks along x, and one on a mast arm that reaches `reach` metres along y."""
+    """Build a pole with a signal head that faces x.
+
+    A second head hangs from a mast arm that reaches `reach` metres along y; 0: no arm.
+    """
     mesh = Mesh(detail)
-    high = 6.0 if reach else 3.4
+    height = 6.0 if reach else 3.4
     mesh.tube((0, 0, 0), (0, 0, 0.5), 0.13, 0.12, STEEL, 8)
-    mesh.tube((0, 0, 0.5), (0, 0, high), 0.085, 0.065, STEEL, 8)
+    mesh.tube((0, 0, 0.5), (0, 0, height), 0.085, 0.065, STEEL, 8)
     signal_head(mesh, (0.08, 0.0, 2.75))
     if reach:
-        mesh.path([(0, 0, high - 0.25), (0, reach * 0.15, high + 0.05), (0, reach, high + 0.12)], 0.05, STEEL, 7)
-        signal_head(mesh, (0.06, reach - 0.25, high - 0.3))
-        mesh.tube((0, reach - 0.25, high - 0.2), (0, reach - 0.25, high + 0.1), 0.03, None, STEEL, 5)
+        mesh.path([(0, 0, height - 0.25), (0, reach * 0.15, height + 0.05), (0, reach, height + 0.12)], 0.05, STEEL, 7)
+        signal_head(mesh, (0.06, reach - 0.25, height - 0.3))
+        mesh.tube((0, reach - 0.25, height - 0.2), (0, reach - 0.25, height + 0.1), 0.03, None, STEEL, 5)
     mesh.box((-0.06, -0.12, 1.0), (0.14, 0.12, 1.28), Look(STATIC, (0.62, 0.50, 0.05)), bottom=True)
     return mesh.build()
 
 
-def sign(detail: float, texture: str, high: float = 2.35, half: float = 0.36) -> Triangles:
-    """A traffic sign on a pole; its face looks along x."""
+def sign(detail: float, texture: str, height: float = 2.35, half: float = 0.36) -> Triangles:
+    """Build a traffic sign on a pole, facing x. height: of the plate's centre. half: half the plate's side, metres."""
     mesh = Mesh(detail)
-    mesh.tube((0, 0, 0), (0, 0, high + half), 0.034, None, GALVANISED, 6)
+    mesh.tube((0, 0, 0), (0, 0, height + half), 0.034, None, GALVANISED, 6)
     face = Look(TRAFFIC_SIGN, texture=texture, flags=CUTOUT, gloss=0.0)
     x = 0.045
     mesh.quads(
-        [[(x, -half, high - half), (x, half, high - half), (x, half, high + half), (x, -half, high + half)]],
+        [[(x, -half, height - half), (x, half, height - half), (x, half, height + half), (x, -half, height + half)]],
         face,
     )
-    back = face.but(colour=(0.045, 0.045, 0.048))
+    back = face.replace(colour=(0.045, 0.045, 0.048))
     x = 0.04
     mesh.quads(
-        [[(x, half, high - half), (x, -half, high - half), (x, -half, high + half), (x, half, high + half)]],
+        [[(x, half, height - half), (x, -half, height - half), (x, -half, height + half), (x, half, height + half)]],
         back,
         UNIT[[1, 0, 3, 2]],
     )
@@ -120,7 +119,7 @@ def sign(detail: float, texture: str, high: float = 2.35, half: float = 0.36) ->
 
 
 def bench(detail: float) -> Triangles:
-    """A wooden bench that looks along x."""
+    """Build a wooden bench that faces x."""
     mesh = Mesh(detail)
     for y in (-0.72, 0.72):
         mesh.box((-0.22, y - 0.03, 0), (0.22, y + 0.03, 0.44), IRON)
@@ -133,7 +132,7 @@ def bench(detail: float) -> Triangles:
 
 
 def litter_bin(detail: float) -> Triangles:
-    """A bin on a foot, for small litter."""
+    """Build a litter bin on a foot."""
     mesh, green = Mesh(detail), Look(STATIC, (0.03, 0.12, 0.07), gloss=0.2)
     mesh.tube((0, 0, 0), (0, 0, 0.12), 0.20, None, IRON, 10)
     mesh.tube((0, 0, 0.12), (0, 0, 0.88), 0.25, 0.28, green, 12)
@@ -142,7 +141,7 @@ def litter_bin(detail: float) -> Triangles:
 
 
 def wheelie_bin(detail: float) -> Triangles:
-    """A household bin on wheels: it can be moved, so it is dynamic."""
+    """Build a household bin on wheels; labelled dynamic because it can be moved."""
     mesh = Mesh(detail)
     body = Look(DYNAMIC, flags=PAINT, gloss=0.15)
     low, high = 0.05, 0.95
@@ -157,7 +156,7 @@ def wheelie_bin(detail: float) -> Triangles:
 
 
 def cone(detail: float) -> Triangles:
-    """A traffic cone."""
+    """Build a traffic cone."""
     mesh = Mesh(detail)
     orange, pale = Look(DYNAMIC, (0.85, 0.16, 0.02)), Look(DYNAMIC, (0.85, 0.85, 0.82))
     mesh.box((-0.2, -0.2, 0), (0.2, 0.2, 0.04), orange)
@@ -167,7 +166,7 @@ def cone(detail: float) -> Triangles:
 
 
 def hydrant(detail: float) -> Triangles:
-    """A fire hydrant."""
+    """Build a fire hydrant."""
     mesh, red = Mesh(detail), Look(STATIC, (0.55, 0.03, 0.02), gloss=0.3)
     mesh.tube((0, 0, 0), (0, 0, 0.07), 0.17, None, red, 10)
     mesh.tube((0, 0, 0.07), (0, 0, 0.56), 0.11, None, red, 10)
@@ -177,7 +176,7 @@ def hydrant(detail: float) -> Triangles:
 
 
 def post_box(detail: float) -> Triangles:
-    """A letter box."""
+    """Build a post box."""
     mesh, yellow = Mesh(detail), Look(STATIC, (0.75, 0.45, 0.02), gloss=0.3)
     mesh.box((-0.05, -0.05, 0), (0.05, 0.05, 0.7), IRON)
     mesh.box((-0.18, -0.26, 0.7), (0.18, 0.26, 1.38), yellow, bottom=True)
@@ -186,7 +185,7 @@ def post_box(detail: float) -> Triangles:
 
 
 def bollard(detail: float) -> Triangles:
-    """A short post that keeps cars off."""
+    """Build a short post that keeps cars off the sidewalk."""
     mesh = Mesh(detail)
     mesh.tube((0, 0, 0), (0, 0, 0.85), 0.07, 0.06, Look(STATIC, (0.05, 0.055, 0.06), gloss=0.2), 8)
     mesh.tube((0, 0, 0.70), (0, 0, 0.78), 0.073, None, Look(STATIC, (0.75, 0.75, 0.72)), 8)
@@ -194,7 +193,7 @@ def bollard(detail: float) -> Triangles:
 
 
 def cabinet(detail: float) -> Triangles:
-    """A grey box of the telephone company."""
+    """Build a grey telephone cabinet."""
     mesh, grey = Mesh(detail), Look(STATIC, (0.36, 0.39, 0.36), "concrete", gloss=0.1)
     mesh.box((-0.2, -0.55, 0), (0.2, 0.55, 1.25), grey)
     mesh.box((-0.22, -0.58, 1.25), (0.22, 0.58, 1.3), grey, bottom=True)
@@ -203,7 +202,7 @@ def cabinet(detail: float) -> Triangles:
 
 
 def bus_shelter(detail: float) -> Triangles:
-    """A glazed shelter, open along x, with a poster at one end and a bench."""
+    """Build a glazed bus shelter, open towards x, with a poster at one end and a bench."""
     mesh = Mesh(detail)
     glass = Look(STATIC, (0.16, 0.20, 0.21), gloss=0.9, flags=TWO_SIDED | NO_SHADOW)
     for y in (-1.95, -0.65, 0.65, 1.95):
@@ -225,8 +224,8 @@ def bus_shelter(detail: float) -> Triangles:
     return mesh.build()
 
 
-def billboard(detail: float) -> Triangles:
-    """A poster column."""
+def poster_column(detail: float) -> Triangles:
+    """Build a round column with posters."""
     mesh = Mesh(detail)
     mesh.tube((0, 0, 0), (0, 0, 0.25), 0.62, None, Look(STATIC, (0.30, 0.30, 0.30), "concrete"), 14)
     mesh.tube((0, 0, 0.25), (0, 0, 2.7), 0.55, None, Look(STATIC, texture="posters"), 16, repeat=(-2, -0.4))
@@ -235,15 +234,15 @@ def billboard(detail: float) -> Triangles:
 
 
 def cafe_table(detail: float) -> Triangles:
-    """A table with two chairs, which can be moved."""
+    """Build a table with two chairs; labelled dynamic because they can be moved."""
     mesh = Mesh(detail)
     metal, top = Look(DYNAMIC, (0.10, 0.10, 0.10)), Look(DYNAMIC, (0.62, 0.44, 0.28), "wood")
     mesh.tube((0, 0, 0), (0, 0, 0.72), 0.03, None, metal, 5)
     mesh.tube((0, 0, 0.72), (0, 0, 0.75), 0.36, None, top, 12)
     for y in (-0.62, 0.62):
-        away = np.sign(y)
+        outwards = np.sign(y)
         mesh.box((-0.2, y - 0.2, 0.42), (0.2, y + 0.2, 0.46), Look(DYNAMIC, flags=PAINT), bottom=True)
-        y0, y1 = sorted((y + away * 0.16, y + away * 0.2))
+        y0, y1 = sorted((y + outwards * 0.16, y + outwards * 0.2))
         mesh.box((-0.2, y0, 0.46), (0.2, y1, 0.88), Look(DYNAMIC, flags=PAINT), bottom=True)
         for dx in (-0.17, 0.17):
             for dy in (-0.17, 0.17):
@@ -252,7 +251,7 @@ def cafe_table(detail: float) -> Triangles:
 
 
 def planter(detail: float) -> Triangles:
-    """A tub with a small shrub."""
+    """Build a tub with a small shrub."""
     mesh = Mesh(detail)
     mesh.box((-0.35, -0.35, 0), (0.35, 0.35, 0.55), Look(STATIC, (0.52, 0.50, 0.47), "concrete"))
     mesh.ball((0, 0, 0.78), (0.36, 0.36, 0.34), Look(VEGETATION, (0.42, 0.52, 0.34), "hedge"), 10, 7)
@@ -260,7 +259,7 @@ def planter(detail: float) -> Triangles:
 
 
 def power_pole(detail: float) -> Triangles:
-    """A wooden pole with two cross-arms along y."""
+    """Build a wooden pole with two cross-arms along y."""
     mesh = Mesh(detail)
     timber = Look(POLE, (0.55, 0.48, 0.42), "bark")
     mesh.tube((0, 0, 0), (0, 0, 8.6), 0.15, 0.10, timber, 8, repeat=(1, 0.3))
@@ -288,7 +287,7 @@ PROPS: dict[str, Callable[[float], Triangles]] = {
     "bollard": bollard,
     "cabinet": cabinet,
     "shelter": bus_shelter,
-    "column": billboard,
+    "column": poster_column,
     "table": cafe_table,
     "planter": planter,
     "power": power_pole,

@@ -1,4 +1,4 @@
-"""What lies beyond the town: open land, woods, far houses and hills, so that the world has no edge."""
+"""The surroundings of the town: open land, woods, distant houses and hills, so that no camera sees an edge."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import numpy as np
 
 from simulator.drawing import buildings
 from simulator.drawing.mesh import (
-    HILL,
+    DISTANT,
+    NO_OCCLUSION,
     NO_SHADOW,
-    OPEN,
     TERRAIN,
     TWO_SIDED,
     VEGETATION,
@@ -16,16 +16,16 @@ from simulator.drawing.mesh import (
     Mesh,
     Triangles,
     placed,
-    turn_matrix,
+    pose_matrix,
 )
 from simulator.drawing.street import Land
 
-WOOD = Look(VEGETATION, (0.34, 0.42, 0.28), "hedge", NO_SHADOW | OPEN | HILL)
+TREETOPS = Look(VEGETATION, (0.34, 0.42, 0.28), "hedge", NO_SHADOW | NO_OCCLUSION | DISTANT)
 FIELDS = Look(TERRAIN, (0.70, 0.74, 0.62), "grass", NO_SHADOW)
 
 
 def surroundings(land: Land, rng: np.random.Generator) -> tuple[list[Triangles], list[np.ndarray]]:
-    """(triangles, places (x, y) of single trees) round a town."""
+    """Return the triangles round a town and the positions (x, y) of single trees."""
     rows, columns = land.used.shape
     low, high = land.corner, land.corner + np.array([columns, rows]) * land.CELL
     mesh = Mesh()
@@ -36,21 +36,21 @@ def surroundings(land: Land, rng: np.random.Generator) -> tuple[list[Triangles],
     parts = [mesh.build()]
     for _ in range(70):
         angle = rng.uniform(0, 2 * np.pi)
-        away = reach * rng.uniform(1.08, 1.9)
-        at = middle + away * np.array([np.cos(angle), np.sin(angle)])
-        matrix = turn_matrix(*at, -0.4, rng.choice([0, 90]) + rng.normal(0, 5))
+        distance = reach * rng.uniform(1.08, 1.9)
+        at = middle + distance * np.array([np.cos(angle), np.sin(angle)])
+        matrix = pose_matrix(*at, -0.4, rng.choice([0, 90]) + rng.normal(0, 5))
         parts.append(placed(buildings.skyline_block(rng), matrix))
-    return parts, belt(low, high, rng)
+    return parts, border_trees(low, high, rng)
 
 
 def open_land(mesh: Mesh, low: np.ndarray, high: np.ndarray) -> None:
-    """Fields to the foot of the hills, and a floor under the town so that no gap shows the sky."""
+    """Add fields up to the hills, and a floor under the town so that no gap shows the sky."""
     (x0, y0), (x1, y1) = low, high
     far = 1500.0
     strips = [(-far, -far, far, y0), (-far, y1, far, far), (-far, y0, x0, y1), (x1, y0, far, y1)]
     for a, b, c, d in strips:
         flat = np.array([(a, b), (c, b), (c, d), (a, d)])
-        mesh.quads([np.column_stack([flat, np.full(4, 0.0)])], FIELDS.but(flags=NO_SHADOW | HILL), flat / 23.0)
+        mesh.quads([np.column_stack([flat, np.full(4, 0.0)])], FIELDS.replace(flags=NO_SHADOW | DISTANT), flat / 23.0)
     for x in np.arange(x0, x1, 32.0):
         for y in np.arange(y0, y1, 32.0):
             flat = np.array([(x, y), (x + 32, y), (x + 32, y + 32), (x, y + 32)])
@@ -58,11 +58,11 @@ def open_land(mesh: Mesh, low: np.ndarray, high: np.ndarray) -> None:
 
 
 def hills(mesh: Mesh, middle: np.ndarray, reach: float, rng: np.random.Generator) -> None:
-    """Three rings of hills, each higher and paler than the one before."""
+    """Add three rings of hills, each higher and paler than the one before."""
     angle = np.linspace(0, 2 * np.pi, 97)
     colours = ((0.36, 0.44, 0.30), (0.34, 0.42, 0.36), (0.34, 0.40, 0.42))
     for ring, colour in enumerate(colours):
-        away = reach * 1.5 + 260.0 * (ring + 1)
+        distance = reach * 1.5 + 260.0 * (ring + 1)
         phase = rng.uniform(0, 6, 4)
         ridge = (
             12.0
@@ -71,31 +71,31 @@ def hills(mesh: Mesh, middle: np.ndarray, reach: float, rng: np.random.Generator
         )
         ridge = np.maximum(ridge, 4.0)
         out = np.stack([np.cos(angle), np.sin(angle)], axis=1)
-        foot = np.column_stack([middle + out * (away - 160), np.full(97, -1.0)])
-        crest = np.column_stack([middle + out * away, ridge])
+        foot = np.column_stack([middle + out * (distance - 160), np.full(97, -1.0)])
+        crest = np.column_stack([middle + out * distance, ridge])
         uv = np.stack(np.meshgrid(angle * 9, [0.0, 1.6]), axis=-1)
-        look = Look(TERRAIN, colour, "grass", NO_SHADOW | OPEN | HILL | TWO_SIDED)
+        look = Look(TERRAIN, colour, "grass", NO_SHADOW | NO_OCCLUSION | DISTANT | TWO_SIDED)
         mesh.grid(np.stack([foot, crest]), look, uv=uv)
 
 
 def woods(mesh: Mesh, middle: np.ndarray, reach: float, rng: np.random.Generator) -> None:
-    """Groves of round treetops between town and hills."""
+    """Add groves of round treetops between town and hills."""
     for _ in range(46):
-        angle, away = rng.uniform(0, 2 * np.pi), reach * rng.uniform(1.12, 1.7)
-        centre = middle + away * np.array([np.cos(angle), np.sin(angle)])
+        angle, distance = rng.uniform(0, 2 * np.pi), reach * rng.uniform(1.12, 1.7)
+        centre = middle + distance * np.array([np.cos(angle), np.sin(angle)])
         for _ in range(int(rng.integers(3, 7))):
             x, y = centre + rng.normal(0, 14, 2)
-            wide, high = rng.uniform(5, 12), rng.uniform(4, 8)
+            radius, height = rng.uniform(5, 12), rng.uniform(4, 8)
             tone = rng.uniform(0.8, 1.2)
-            colour = tuple(tone * c for c in WOOD.colour)
-            mesh.ball((x, y, high * 0.5), (wide, wide, high), WOOD.but(colour=colour), 9, 6)
+            colour = tuple(tone * c for c in TREETOPS.colour)
+            mesh.ball((x, y, height * 0.5), (radius, radius, height), TREETOPS.replace(colour=colour), 9, 6)
 
 
-def belt(low: np.ndarray, high: np.ndarray, rng: np.random.Generator) -> list[np.ndarray]:
-    """Places of trees along the town's border."""
-    places = []
+def border_trees(low: np.ndarray, high: np.ndarray, rng: np.random.Generator) -> list[np.ndarray]:
+    """Return positions (x, y) of trees along the town's border."""
+    positions = []
     for x in np.arange(low[0], high[0], 9.0):
-        places += [np.array([x, low[1]]), np.array([x, high[1]])]
+        positions += [np.array([x, low[1]]), np.array([x, high[1]])]
     for y in np.arange(low[1], high[1], 9.0):
-        places += [np.array([low[0], y]), np.array([high[0], y])]
-    return [place + rng.normal(0, 5, 2) for place in places]
+        positions += [np.array([low[0], y]), np.array([high[0], y])]
+    return [position + rng.normal(0, 5, 2) for position in positions]

@@ -11,17 +11,14 @@ from numba import njit
 from simulator.drawing.raster import LEAF
 
 LAMP_COLOUR = (1.0, 0.72, 0.42)
-
-
 BEAM_COLOUR = (1.0, 0.94, 0.82)
-
-
 WINDOW_COLOUR = (1.0, 0.70, 0.36)
 
 
 class Lamps(NamedTuple):
-    """Street lamps. heads (n, 3); cells (rows, columns, 4): the nearest lamps of each square of the ground,
-    or -1; corner (2,) of the first square, and their size in metres."""
+    """Street lamps. heads (n, 3): positions. cells (rows, columns, 4): indices of the lamps nearest to each square of
+    the ground, then -1. corner (2,): of the first square. cell: side of a square in metres.
+    """
 
     heads: np.ndarray
     cells: np.ndarray
@@ -31,7 +28,7 @@ class Lamps(NamedTuple):
 
 @njit(**LEAF)
 def lamplight(x: float, y: float, z: float, nx: float, ny: float, nz: float, lamps: Lamps) -> float:
-    """Light of the nearest street lamps on a surface."""
+    """Return the light of the nearest street lamps on a surface at (x, y, z) with the normal (nx, ny, nz)."""
     column = floor((x - lamps.corner[0]) / lamps.cell)
     row = floor((y - lamps.corner[1]) / lamps.cell)
     if row < 0 or column < 0 or row >= lamps.cells.shape[0] or column >= lamps.cells.shape[1]:
@@ -52,7 +49,7 @@ def lamplight(x: float, y: float, z: float, nx: float, ny: float, nz: float, lam
 
 @njit(**LEAF)
 def headlight(x: float, y: float, z: float, nx: float, ny: float, nz: float, headlights: np.ndarray) -> float:
-    """Light of the vehicles' dipped beams on a surface."""
+    """Return the light of the vehicles' low beams on a surface. headlights (n, 6): position and direction."""
     total = 0.0
     for k in range(len(headlights)):
         dx, dy, dz = x - headlights[k, 0], y - headlights[k, 1], z - headlights[k, 2]
@@ -70,9 +67,9 @@ def headlight(x: float, y: float, z: float, nx: float, ny: float, nz: float, hea
 
 
 @njit(**LEAF)
-def lit_window(u: float, v: float, thing: int) -> float:
-    """How bright the window in this bay and storey is at night: 0 for most."""
-    seed = (floor(u * 4) * 73856093) ^ (floor(v * 4) * 19349663) ^ (thing * 83492791)
+def lit_window(u: float, v: float, object_number: int) -> float:
+    """Return how bright the window in this bay and storey of an object is at night; 0 for most windows."""
+    seed = (floor(u * 4) * 73856093) ^ (floor(v * 4) * 19349663) ^ (object_number * 83492791)
     seed = (seed ^ (seed >> 13)) * 1274126177 & 0x7FFFFFFF
-    chance = (seed >> 8 & 1023) / 1023.0
-    return 0.0 if chance > 0.36 else 0.25 + 2.0 * chance
+    fraction = (seed >> 8 & 1023) / 1023.0
+    return 0.0 if fraction > 0.36 else 0.25 + 2.0 * fraction

@@ -1,6 +1,6 @@
-"""Triangle meshes: a builder with the few shapes that everything in the town is made of.
+"""Triangle meshes: a builder with the basic shapes of everything in the town.
 
-A triangle's front is the side from which cross(b - a, c - a), as the formula gives it, points to the viewer.
+A triangle a, b, c is seen from its front if cross(b - a, c - a) points towards the viewer.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 
 from simulator.drawing import textures
 
+# label ids of CARLA 0.9.14 and later
 (
     NONE,
     ROAD,
@@ -45,26 +46,27 @@ from simulator.drawing import textures
 
 TWO_SIDED = 1  # seen from both sides
 CUTOUT = 2  # the texture's alpha is an outline
-NO_SHADOW = 4  # throws none
+NO_SHADOW = 4  # casts no shadow
 FOLIAGE = 8  # light passes through
-OPEN = 16  # no darkening towards the ground
-WINDOWS = 32  # the texture's alpha is glass: it mirrors the sky, and some of it is lit at night
-PAVED = 64  # lies flat: gets wet, has puddles, is darkened under cars
-PAINT = 128  # takes the colour of the thing that it is part of
-HILL = 256  # far away: fades into the haze like things at the horizon
+NO_OCCLUSION = 16  # not darkened close to the ground
+WINDOWS = 32  # the texture's alpha is glass: it reflects the sky, and some of it is lit at night
+PAVED = 64  # flat ground: gets wet, has puddles, is darkened under cars
+PAINT = 128  # takes the tint of the prop that it is part of
+DISTANT = 256  # fades into the haze like everything at the horizon
 
-UNIT = np.array([(1, 1), (0, 1), (0, 0), (1, 0)], np.float32)  # upright quad: corners run leftwards to the viewer
+# texture coordinates (u, v) of an upright quad whose bottom corners run from right to left for the viewer
+UNIT = np.array([(1, 1), (0, 1), (0, 0), (1, 0)], np.float32)
 
-HALVES = [0, 1, 2, 0, 2, 3]  # a quad's corners as two triangles
+QUAD_TO_TRIANGLES = [0, 1, 2, 0, 2, 3]  # a quad's corners as two triangles
 
 
 @dataclass(frozen=True)
 class Look:
     """How a surface looks and what it is.
 
-    texture: a name in `textures.NAMES`. colour: linear RGB factor on it. label: CARLA id. gloss: 0 to 1.
-    glow: light it gives off, as a multiple of its colour. lamp: light bits that turn that on; 0: always on.
-    lift: depth factor above 1 by which it wins over what lies in the same plane.
+    label: CARLA label id. colour: linear RGB factor on the texture. texture: a name in `textures.NAMES`. gloss: 0 to 1.
+    glow: emitted light, as a multiple of the colour. lamp: light bits that turn the glow on; 0: always on.
+    lift: depth factor; above 1 the surface hides others in the same plane.
     """
 
     label: int
@@ -76,14 +78,15 @@ class Look:
     lamp: int = 0
     lift: float = 1.0
 
-    def but(self, **changes: object) -> Look:
-        """The same with some fields changed."""
+    def replace(self, **changes: object) -> Look:
+        """Return a copy with some fields changed."""
         return replace(self, **changes)
 
 
 class Triangles(NamedTuple):
-    """n triangles. vertices (n, 9), attributes (n, 20): texture u, v of three corners, three normals,
-    colour, gloss, glow; texture, flags, label, lamp, lift (n,); object (n,) number for instance pictures."""
+    """n triangles. vertices: (n, 9). attributes (n, 20): texture u, v of three corners, three normals,
+    colour, gloss, glow. texture, flags, label, lamp, lift: (n,). object (n,): number in instance images.
+    """
 
     vertices: np.ndarray
     attributes: np.ndarray
@@ -99,19 +102,19 @@ TYPES = Triangles(*(np.dtype(t) for t in ("f4", "f4", "i2", "i4", "u1", "u2", "f
 
 
 def empty_triangles(count: int) -> Triangles:
-    """Room for `count` triangles, values undefined."""
+    """Allocate `count` triangles, values undefined."""
     shapes = [(count, 9), (count, 20)] + [(count,)] * 6
     return Triangles(*(np.empty(shape, kind) for shape, kind in zip(shapes, TYPES, strict=True)))
 
 
 def concatenate(parts: Iterable[Triangles]) -> Triangles:
-    """All triangles of `parts` in one."""
+    """Join the triangles of all `parts`."""
     parts = list(parts)
     return Triangles(*(np.ascontiguousarray(np.concatenate(field)) for field in zip(*parts, strict=True)))
 
 
 def placed(triangles: Triangles, matrix: np.ndarray) -> Triangles:
-    """A copy moved by a (4, 4) matrix without shear."""
+    """Return a copy moved by a (4, 4) matrix without shear."""
     turn = matrix[:3, :3].astype(np.float32)
     vertices = triangles.vertices.reshape(-1, 3) @ turn.T + matrix[:3, 3].astype(np.float32)
     attributes = triangles.attributes.copy()
@@ -119,8 +122,8 @@ def placed(triangles: Triangles, matrix: np.ndarray) -> Triangles:
     return triangles._replace(vertices=vertices.reshape(-1, 9).astype(np.float32), attributes=attributes)
 
 
-def turn_matrix(x: float, y: float, z: float = 0.0, yaw: float = 0.0, scale: float = 1.0) -> np.ndarray:
-    """Matrix (4, 4) of a thing that stands upright; yaw in degrees from x towards y."""
+def pose_matrix(x: float, y: float, z: float = 0.0, yaw: float = 0.0, scale: float = 1.0) -> np.ndarray:
+    """Return the matrix (4, 4) of an upright object; yaw in degrees from x towards y."""
     cos, sin = np.cos(np.radians(yaw)) * scale, np.sin(np.radians(yaw)) * scale
     return np.array([[cos, -sin, 0, x], [sin, cos, 0, y], [0, 0, scale, z], [0, 0, 0, 1.0]])
 
@@ -136,32 +139,32 @@ class Part(NamedTuple):
 
 
 class Mesh:
-    """Collects shapes; `build` gives the triangles. `detail` scales how finely round things are cut."""
+    """Collects shapes; `build` returns the triangles. `detail` scales how many segments round shapes have."""
 
     def __init__(self, detail: float = 1.0) -> None:
         self.detail = detail
         self.parts: list[Part] = []
 
-    def segments(self, count: int, least: int = 3) -> int:
-        """`count` scaled by the level of detail."""
-        return max(least, round(count * self.detail))
+    def segments(self, count: int, minimum: int = 3) -> int:
+        """Return `count` scaled by the level of detail."""
+        return max(minimum, round(count * self.detail))
 
     def build(self) -> Triangles:
-        """All shapes added so far."""
+        """Return the triangles of all shapes added so far."""
         counts = np.array([len(part.corners) for part in self.parts], int)
         out = empty_triangles(int(counts.sum()))
         if not self.parts:
             return out
         corners = np.concatenate([part.corners for part in self.parts])
-        plane = cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-        plane /= np.linalg.norm(plane, axis=1, keepdims=True) + 1e-12
+        normals = cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+        normals /= np.linalg.norm(normals, axis=1, keepdims=True) + 1e-12
         out.vertices[:] = corners.reshape(-1, 9)
-        out.attributes[:, 6:15] = np.tile(plane, 3)
+        out.attributes[:, 6:15] = np.tile(normals, 3)
         looks = [part.look for part in self.parts]
-        numbers = [
+        values = [
             (*k.colour, k.gloss, k.glow, textures.INDEX[k.texture], k.flags, k.label, k.lamp, k.lift) for k in looks
         ]
-        table = np.repeat(np.array(numbers), counts, axis=0)
+        table = np.repeat(np.array(values), counts, axis=0)
         out.attributes[:, 15:] = table[:, :5]
         for k, field in enumerate((out.texture, out.flags, out.label, out.lamp, out.lift), start=5):
             field[:] = table[:, k]
@@ -184,8 +187,9 @@ class Mesh:
         normals: np.ndarray | None = None,
         colours: np.ndarray | None = None,
     ) -> None:
-        """Triangles (n, 3, 3); uv (n, 3, 2) or (3, 2); normals (n, 3, 3), those of the planes if None;
-        colours (n, 3) in place of the look's."""
+        """Add triangles (n, 3, 3). uv: (n, 3, 2) or (3, 2). normals: (n, 3, 3), those of the planes if None.
+        colours: (n, 3), in place of the colour of the look.
+        """
         self.parts.append(Part(np.asarray(corners, np.float32).reshape(-1, 3, 3), look, uv, normals, colours))
 
     def quads(
@@ -196,16 +200,16 @@ class Mesh:
         normals: np.ndarray | None = None,
         colours: np.ndarray | None = None,
     ) -> None:
-        """Quads (n, 4, 3), corner after corner; uv (n, 4, 2) or (4, 2); normals (n, 4, 3); colours (n, 3)."""
+        """Add quads (n, 4, 3), corners in order. uv: (n, 4, 2) or (4, 2). normals: (n, 4, 3). colours: (n, 3)."""
         corners = np.asarray(corners, np.float32).reshape(-1, 4, 3)
         uv = np.asarray(uv, np.float32)
         if uv.ndim == 2:
-            uv = np.tile(uv[HALVES].reshape(2, 3, 2), (len(corners), 1, 1))
+            uv = np.tile(uv[QUAD_TO_TRIANGLES].reshape(2, 3, 2), (len(corners), 1, 1))
         else:
-            uv = uv[:, HALVES].reshape(-1, 3, 2)
-        normals = None if normals is None else normals[:, HALVES]
+            uv = uv[:, QUAD_TO_TRIANGLES].reshape(-1, 3, 2)
+        normals = None if normals is None else normals[:, QUAD_TO_TRIANGLES]
         colours = None if colours is None else np.repeat(colours, 2, axis=0)
-        self.triangles(corners[:, HALVES], look, uv, normals, colours)
+        self.triangles(corners[:, QUAD_TO_TRIANGLES], look, uv, normals, colours)
 
     def grid(
         self,
@@ -215,13 +219,13 @@ class Mesh:
         uv: np.ndarray | None = None,
         normals: np.ndarray | None = None,
     ) -> None:
-        """A smooth sheet over points (rows, columns, 3). where (rows - 1, columns - 1): which cells to keep.
+        """Add a smooth surface through points (rows, columns, 3). where (rows - 1, columns - 1): the cells to keep.
 
-        Its front is the side of cross(along columns, along rows). uv (rows, columns, 2).
+        Its front is the side of cross(step to the next column, step to the next row). uv: (rows, columns, 2).
         """
         points = np.asarray(points, float)
         if normals is None:
-            normals = sheet_normals(points)
+            normals = grid_normals(points)
         if uv is None:
             v, u = np.meshgrid(*(np.linspace(0, 1, n) for n in points.shape[:2]), indexing="ij")
             uv = np.stack([u, v], axis=-1)
@@ -242,7 +246,7 @@ class Mesh:
         top: Look | None = None,
         bottom: bool = False,
     ) -> None:
-        """An upright box between two corners. scale: texture repeats a metre. top: a look for the lid."""
+        """Add an upright box between two corners. scale: texture repeats per metre. top: the look of the top face."""
         (x0, y0, z0), (x1, y1, z1) = low, high
         ring = [(x0, y0), (x1, y0), (x1, y1), (x0, y1)]
         sides = [[(*a, z0), (*b, z0), (*b, z1), (*a, z1)] for a, b in zip(ring, ring[1:] + ring[:1], strict=True)]
@@ -265,7 +269,7 @@ class Mesh:
         caps: bool = True,
         repeat: tuple[float, float] = (1.0, 1.0),
     ) -> None:
-        """A round bar. repeat: texture repeats around it, and a metre along it."""
+        """Add a round bar. repeat: texture repeats around it, and per metre along it."""
         start, end = np.asarray(start, float), np.asarray(end, float)
         end_radius = radius if end_radius is None else end_radius
         sides, length = self.segments(sides), float(np.linalg.norm(end - start))
@@ -283,7 +287,7 @@ class Mesh:
             self.triangles(np.stack([hub, rings[0, 1:], rings[0, :-1]], axis=1), look)
 
     def path(self, points: Iterable[Iterable[float]], radius: float, look: Look, sides: int = 6) -> None:
-        """Round bars through points."""
+        """Add round bars from each point to the next."""
         points = [np.asarray(p, float) for p in points]
         for a, b in pairwise(points):
             self.tube(a, b, radius, radius, look, sides)
@@ -296,7 +300,7 @@ class Mesh:
         sides: int = 8,
         rings: int = 6,
     ) -> None:
-        """An ellipsoid."""
+        """Add an ellipsoid."""
         sides, rings = self.segments(sides, 4), self.segments(rings, 3)
         radii = np.broadcast_to(np.asarray(radii, float), 3)
         angle, height = np.linspace(0, 2 * np.pi, sides + 1), np.linspace(-np.pi / 2, np.pi / 2, rings + 1)
@@ -317,9 +321,9 @@ class Mesh:
         scale: float = 1.0,
         along: np.ndarray | None = None,
     ) -> None:
-        """A band between two lines (n, 3); its front is up.
+        """Add a band between two lines (n, 3), its front up.
 
-        Texture: u across, in metres times scale; v along.
+        Texture: u across and v along, in metres times scale.
         """
         left, right = np.asarray(left, float), np.asarray(right, float)
         if along is None:
@@ -336,22 +340,22 @@ class Mesh:
 
 
 def cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Cross products of vectors (..., 3); on the short arrays here several times as fast as numpy's own."""
+    """Return cross products of vectors (..., 3); several times as fast as np.cross on short arrays."""
     ax, ay, az = a[..., 0], a[..., 1], a[..., 2]
     bx, by, bz = b[..., 0], b[..., 1], b[..., 2]
     return np.stack([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx], axis=-1)
 
 
 def perpendicular(axis: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Two unit vectors across a unit axis, so that cross(first, second) = axis."""
+    """Return two unit vectors perpendicular to a unit axis, so that cross(first, second) = axis."""
     helper = np.array([0.0, 0.0, 1.0]) if abs(axis[2]) < 0.9 else np.array([1.0, 0.0, 0.0])
     first = cross(helper, axis)
     first /= np.linalg.norm(first)
     return first, cross(axis, first)
 
 
-def sheet_normals(points: np.ndarray) -> np.ndarray:
-    """Unit normals (rows, columns, 3) of a sheet; it is closed if its first and last columns agree."""
+def grid_normals(points: np.ndarray) -> np.ndarray:
+    """Return unit normals (rows, columns, 3) of a grid, which is closed if its first and last columns agree."""
     closed = np.allclose(points[:, 0], points[:, -1])
     padded = np.concatenate([points[:, -2:-1], points, points[:, 1:2]], axis=1) if closed else points
     along = np.gradient(padded, axis=1)

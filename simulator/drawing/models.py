@@ -1,4 +1,4 @@
-"""Models by name, each in several levels of detail, built when first asked for and kept side by side."""
+"""Models by name, each at several levels of detail, built on first use and stored in one array."""
 
 from __future__ import annotations
 
@@ -7,22 +7,23 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simulator.catalogue import CATALOGUE
+from simulator.actor_catalogue import CATALOGUE
 from simulator.drawing import cars, furniture, people, plants, trucks, two_wheelers
 from simulator.drawing.mesh import Triangles, empty_triangles
 
-DETAILS = (1.0, 0.5, 0.3, 0.15)
+DETAILS = (1.0, 0.5, 0.3, 0.15)  # of each level, fine to coarse
 LEVELS = len(DETAILS)
-WALK_PHASES = 8
+WALK_PHASES = 8  # models per walking cycle
 Builder = Callable[[float], Triangles]
 
 
 @dataclass(frozen=True)
 class Model:
-    """Where a model's triangles are in the library, and how large it is.
+    """Position of a model's triangles in the library, and its size.
 
-    first, last (LEVELS,): triangles of each level of detail, fine to coarse. centre (3,), radius: a ball
-    round it, metres. footprint: half length and half width on the ground, metres, for its shade.
+    first, last (LEVELS,): range of triangles of each level of detail, fine to coarse; last is excluded.
+    centre (3,), radius: its bounding sphere, metres. footprint: half length and half width on the ground, metres,
+    for the shade under it.
     """
 
     first: np.ndarray
@@ -33,7 +34,7 @@ class Model:
 
 
 class Library:
-    """All models built so far, their triangles in one."""
+    """All models built so far, their triangles in one array."""
 
     def __init__(self) -> None:
         self.models: dict[str, Model] = {}
@@ -41,12 +42,15 @@ class Library:
         self.used = 0
 
     def model(self, name: str) -> Model:
-        """A model by name: "walker TYPE_ID PHASE", "vehicle TYPE_ID parked" or "ridden", "tree KIND SEED",
-        "bush SEED", or a key of `furniture.PROPS`."""
+        """Return a model by name, built on first use.
+
+        Names: "walker TYPE_ID PHASE" (PHASE -1: standing), "vehicle TYPE_ID parked" or "vehicle TYPE_ID ridden",
+        "tree KIND SEED", "bush SEED", or a key of `furniture.PROPS`.
+        """
         if name not in self.models:
-            build = builder(name)
+            build = model_builder(name)
             levels = [build(detail) for detail in DETAILS]
-            self.models[name] = measured(levels, *self._append(levels))
+            self.models[name] = model_entry(levels, *self._append(levels))
         return self.models[name]
 
     def _append(self, levels: list[Triangles]) -> tuple[np.ndarray, np.ndarray]:
@@ -58,14 +62,14 @@ class Library:
                 new[: len(old)] = old
             self.triangles = larger
         for level, end in zip(levels, last, strict=True):
-            for store, values in zip(self.triangles, level, strict=True):
-                store[end - len(values) : end] = values
+            for target, values in zip(self.triangles, level, strict=True):
+                target[end - len(values) : end] = values
         self.used = int(last[-1])
         return last - counts, last
 
 
-def measured(levels: list[Triangles], first: np.ndarray, last: np.ndarray) -> Model:
-    """A model's entry in the library."""
+def model_entry(levels: list[Triangles], first: np.ndarray, last: np.ndarray) -> Model:
+    """Return a model's entry in the library; its size is that of the finest level."""
     points = levels[0].vertices.reshape(-1, 3)
     low, high = points.min(axis=0), points.max(axis=0)
     centre = (low + high) / 2
@@ -75,8 +79,8 @@ def measured(levels: list[Triangles], first: np.ndarray, last: np.ndarray) -> Mo
     return Model(first, last, centre, radius, (float(length), float(width)))
 
 
-def builder(name: str) -> Builder:
-    """What builds the model of that name at a level of detail."""
+def model_builder(name: str) -> Builder:
+    """Return the function that builds the named model at a given detail."""
     kind, *words = name.split(" ")
     if kind == "tree":
         return lambda detail: plants.tree(words[0], int(words[1]), detail)
@@ -91,7 +95,7 @@ def builder(name: str) -> Builder:
 
 
 def vehicle_builder(type_id: str, ridden: bool) -> Builder:
-    """What builds a vehicle of the catalogue."""
+    """Return the function that builds a vehicle of the catalogue at a given detail."""
     kind = CATALOGUE[type_id].kind
     if kind == "bicycle":
         return lambda detail: two_wheelers.bicycle(type_id, ridden, detail)
@@ -102,8 +106,8 @@ def vehicle_builder(type_id: str, ridden: bool) -> Builder:
 
 
 def body_model(type_id: str, speed: float, phase: float) -> str:
-    """The name of the model that shows a blueprint; phase 0..1 of the walking cycle. KeyError if unknown."""
+    """Return the model name for a blueprint. phase: 0..1 of the walking cycle. Raise KeyError for an unknown type."""
     if CATALOGUE[type_id].kind == "pedestrian":
-        step = int(phase * WALK_PHASES) % WALK_PHASES if speed > 0.1 else -1
-        return f"walker {type_id} {step}"
+        index = int(phase * WALK_PHASES) % WALK_PHASES if speed > 0.1 else -1
+        return f"walker {type_id} {index}"
     return f"vehicle {type_id} ridden"

@@ -1,4 +1,4 @@
-"""People: pedestrians of different build, age, hair and clothing, and those who ride."""
+"""People: pedestrians of different build, age, hair and clothing, and riders."""
 
 from __future__ import annotations
 
@@ -6,26 +6,26 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simulator.catalogue import CATALOGUE
+from simulator.actor_catalogue import CATALOGUE
 from simulator.drawing.mesh import PEDESTRIAN, Look, Mesh, Triangles
 
 Colour = tuple[float, float, float]
 Point = tuple[float, float, float]
-SKINS: tuple[Colour, ...] = (
+SKIN_COLOURS: tuple[Colour, ...] = (
     (0.62, 0.40, 0.29),
     (0.38, 0.22, 0.14),
     (0.70, 0.48, 0.37),
     (0.16, 0.085, 0.055),
     (0.52, 0.33, 0.21),
 )
-HAIRS: tuple[Colour, ...] = (
+HAIR_COLOURS: tuple[Colour, ...] = (
     (0.03, 0.02, 0.016),
     (0.12, 0.065, 0.03),
     (0.38, 0.24, 0.09),
     (0.42, 0.42, 0.42),
     (0.22, 0.07, 0.03),
 )
-TROUSERS: tuple[Colour, ...] = (
+TROUSER_COLOURS: tuple[Colour, ...] = (
     (0.035, 0.05, 0.11),
     (0.02, 0.02, 0.022),
     (0.20, 0.16, 0.10),
@@ -33,14 +33,18 @@ TROUSERS: tuple[Colour, ...] = (
     (0.05, 0.075, 0.05),
     (0.16, 0.21, 0.30),
 )
-SHOES = (0.025, 0.022, 0.02)
-DESIGN_HEIGHT = 1.76  # metres of the figure that the numbers below describe
+SHOE_COLOUR = (0.025, 0.022, 0.02)
+DESIGN_HEIGHT = 1.76  # metres: height of the figure before it is scaled to a blueprint
 
 
 @dataclass(frozen=True)
 class Person:
-    """How one pedestrian looks. girth: 1 is slim. hair: "short", "long", "bun", "bald", "cap" or "hood".
-    coat: metres that the upper clothing hangs below the waist. skirt: below the waist, 0 for trousers."""
+    """How one pedestrian looks.
+
+    skin, hair_colour, trousers: indices of the colours above. hair: "short", "long", "bun", "bald", "cap" or "hood".
+    girth: 1 is slim. coat: metres that the upper clothing reaches below the waist. skirt: metres below the waist,
+    0: trousers. bag: "", "backpack", "shoulder" or "case".
+    """
 
     skin: int
     hair: str
@@ -72,13 +76,13 @@ PEOPLE: dict[str, Person] = {
 
 
 def linear(colour: tuple[int, int, int]) -> Colour:
-    """Linear reflectance of an sRGB colour 0..255."""
+    """Return the linear reflectance of an sRGB colour 0..255."""
     r, g, b = ((max(c, 2) / 255.0) ** 2.2 for c in colour)
     return r, g, b
 
 
 def rings(mesh: Mesh, sections: list[tuple[float, float, float, float, float]], look: Look, sides: int = 10) -> None:
-    """A skin over ellipses, from bottom to top: x, y, z of the middle, half depth (x), half width (y)."""
+    """Add a surface through ellipses, from bottom to top: x, y, z of the centre, half depth (x), half width (y)."""
     count = mesh.segments(sides, 5)
     angle = np.linspace(0, 2 * np.pi, count + 1)
     table = np.array(sections)[:, :, None]
@@ -88,7 +92,7 @@ def rings(mesh: Mesh, sections: list[tuple[float, float, float, float, float]], 
 
 
 def pedestrian(type_id: str, phase: float, walking: bool, detail: float = 1.0) -> Triangles:
-    """A pedestrian in one moment of the walking cycle (phase 0..1), or standing."""
+    """Build a pedestrian at one phase (0..1) of the walking cycle, or standing."""
     person, entry = PEOPLE[type_id], CATALOGUE[type_id]
     mesh = Mesh(detail)
     swing = 0.46 * np.sin(2 * np.pi * phase) if walking else 0.0
@@ -108,10 +112,10 @@ def pedestrian(type_id: str, phase: float, walking: bool, detail: float = 1.0) -
 
 
 def leg(mesh: Mesh, person: Person, side: float, swing: float) -> None:
-    """A leg that swings forward by `swing` radians; the trailing knee bends."""
+    """Add a leg that swings forward by `swing` radians; the knee of the trailing leg bends."""
     girth = person.girth
     bare = person.skirt > 0
-    cloth = Look(PEDESTRIAN, SKINS[person.skin] if bare else TROUSERS[person.trousers])
+    cloth = Look(PEDESTRIAN, SKIN_COLOURS[person.skin] if bare else TROUSER_COLOURS[person.trousers])
     hip = np.array([0.0, 0.092 * girth * side, 0.90])
     knee = hip + 0.43 * np.array([np.sin(swing), 0, -np.cos(swing)])
     bend = swing - 0.14 - max(0.0, -swing) * 0.85
@@ -121,12 +125,12 @@ def leg(mesh: Mesh, person: Person, side: float, swing: float) -> None:
     if mesh.detail > 0.4:
         mesh.ball(knee, 0.063 * girth, cloth, 7, 4)
     toe = ankle + np.array([0.075, 0, -0.035])
-    mesh.ball(toe, (0.135, 0.048, 0.05), Look(PEDESTRIAN, SHOES), 8, 4)
+    mesh.ball(toe, (0.135, 0.048, 0.05), Look(PEDESTRIAN, SHOE_COLOUR), 8, 4)
 
 
 def arm(mesh: Mesh, person: Person, side: float, swing: float, cloth: Look) -> None:
-    """An arm that swings against the legs."""
-    skin = Look(PEDESTRIAN, SKINS[person.skin])
+    """Add an arm that swings forward by `swing` radians."""
+    skin = Look(PEDESTRIAN, SKIN_COLOURS[person.skin])
     girth = 0.5 + 0.5 * person.girth
     shoulder = np.array([0.0, 0.165 * girth * side, 1.40])
     out = np.array([0.0, 0.12 * side, 0.0])
@@ -142,10 +146,10 @@ def arm(mesh: Mesh, person: Person, side: float, swing: float, cloth: Look) -> N
 
 
 def torso(mesh: Mesh, person: Person, cloth: Look) -> None:
-    """Hips, chest, shoulders, and what hangs below the waist."""
+    """Add hips, chest and shoulders, and the coat or skirt below the waist."""
     g = person.girth
     belly = 0.02 * max(g - 1.1, 0) / 0.1
-    trousers = Look(PEDESTRIAN, TROUSERS[person.trousers])
+    trousers = Look(PEDESTRIAN, TROUSER_COLOURS[person.trousers])
     rings(
         mesh,
         [
@@ -180,9 +184,9 @@ def torso(mesh: Mesh, person: Person, cloth: Look) -> None:
 
 
 def head(mesh: Mesh, person: Person, cloth: Look, at: Point) -> None:
-    """Neck, head, face and hair; `at` is the middle of the head."""
-    skin = Look(PEDESTRIAN, SKINS[person.skin])
-    hair = Look(PEDESTRIAN, HAIRS[person.hair_colour])
+    """Add neck, head, face and hair; `at` is the middle of the head."""
+    skin = Look(PEDESTRIAN, SKIN_COLOURS[person.skin])
+    hair = Look(PEDESTRIAN, HAIR_COLOURS[person.hair_colour])
     x, y, z = at
     mesh.tube((x - 0.03, y, z - 0.17), (x - 0.015, y, z - 0.05), 0.052, 0.05, skin, 7)
     mesh.ball(at, (0.096, 0.078, 0.122), skin, 10, 8)
@@ -213,7 +217,7 @@ def head(mesh: Mesh, person: Person, cloth: Look, at: Point) -> None:
 
 
 def bag(mesh: Mesh, person: Person) -> None:
-    """What a person carries."""
+    """Add the bag that a person carries, if any."""
     if person.bag == "backpack":
         look = Look(PEDESTRIAN, (0.08, 0.10, 0.14) if person.hair_colour else (0.28, 0.10, 0.03))
         rings(
@@ -244,8 +248,8 @@ def rider(
     cloth: Colour,
     lean: float,
 ) -> None:
-    """A person on two wheels. hands, pedal: on the right (y > 0). lean: of the chest, metres."""
-    skin, trousers = Look(label, SKINS[2]), Look(label, TROUSERS[1])
+    """Add a person on a bicycle or motorcycle. hands, pedal: of the right side (y > 0). lean: of the chest, metres."""
+    skin, trousers = Look(label, SKIN_COLOURS[2]), Look(label, TROUSER_COLOURS[1])
     jacket = Look(label, cloth)
     hx, _, hz = hips
     chest = np.array([hx + lean, 0.0, hz + np.sqrt(max(0.50**2 - lean**2, 0.05))])
@@ -269,7 +273,7 @@ def rider(
         mesh.tube(elbow, shoulder, 0.045, 0.06, jacket, 7)
         mesh.tube(hand, elbow, 0.034, 0.046, jacket, 7)
         mesh.ball(shoulder, 0.060, jacket, 7, 5)
-        mesh.ball(hand, 0.042, Look(label, SHOES), 6, 4)
+        mesh.ball(hand, 0.042, Look(label, SHOE_COLOUR), 6, 4)
         foot = np.array([pedal[0] + 0.10 * side, pedal[1] * side, pedal[2] + 0.10 * side])
         hip = np.array([hx, 0.10 * side, hz])
         middle = (hip + foot) / 2
@@ -277,7 +281,7 @@ def rider(
         mesh.tube(knee, hip, 0.068, 0.095, trousers, 8)
         mesh.tube(foot, knee, 0.045, 0.066, trousers, 8)
         mesh.ball(knee, 0.068, trousers, 7, 4)
-        mesh.ball(foot + np.array([0.06, 0, -0.02]), (0.13, 0.045, 0.045), Look(label, SHOES), 8, 4)
+        mesh.ball(foot + np.array([0.06, 0, -0.02]), (0.13, 0.045, 0.045), Look(label, SHOE_COLOUR), 8, 4)
     x, z = chest[0] + 0.08, chest[2] + 0.215
     mesh.tube((x - 0.03, 0, z - 0.15), (x, 0, z - 0.04), 0.05, 0.05, skin, 7)
     mesh.ball((x, 0, z), (0.096, 0.078, 0.115), skin, 10, 8)

@@ -6,47 +6,48 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simulator.drawing.mesh import CUTOUT, FOLIAGE, OPEN, TWO_SIDED, VEGETATION, Look, Mesh, Triangles
+from simulator.drawing.mesh import CUTOUT, FOLIAGE, NO_OCCLUSION, TWO_SIDED, VEGETATION, Look, Mesh, Triangles
 
 BARK = Look(VEGETATION, (0.72, 0.72, 0.72), "bark")
-LEAF_FLAGS = TWO_SIDED | CUTOUT | FOLIAGE | OPEN
+LEAF_FLAGS = TWO_SIDED | CUTOUT | FOLIAGE | NO_OCCLUSION
 
 
 @dataclass(frozen=True)
-class Kind:
+class TreeKind:
     """A kind of tree.
 
-    trunk: height at which the crown begins, and radius at the foot. crown: half width, height.
-    lobes: rounded parts of the crown. sprays: leaf pictures. tint: colour. conifer: a cone of needles."""
+    trunk: height at which the crown begins, and radius at the foot. crown: half width, height; all in metres.
+    lobes: number of rounded parts of the crown. cards: number of leaf cards. tint: colour factor of the leaves.
+    conifer: whether the crown is a cone of needles.
+    """
 
     trunk: tuple[float, float]
     crown: tuple[float, float]
     lobes: int
-    sprays: int
+    cards: int
     tint: tuple[float, float, float]
     conifer: bool = False
 
 
-KINDS: dict[str, Kind] = {
-    "lime": Kind((2.3, 0.17), (2.4, 5.4), 7, 120, (0.66, 0.72, 0.60)),
-    "maple": Kind((2.1, 0.20), (3.1, 5.2), 9, 150, (0.74, 0.74, 0.50)),
-    "plane": Kind((2.9, 0.24), (3.4, 6.6), 10, 170, (0.56, 0.66, 0.54)),
-    "poplar": Kind((1.8, 0.18), (1.35, 9.0), 8, 120, (0.54, 0.64, 0.50)),
-    "birch": Kind((2.0, 0.11), (1.7, 5.6), 6, 90, (0.84, 0.84, 0.56)),
-    "beech": Kind((1.9, 0.19), (2.7, 4.8), 7, 130, (0.60, 0.40, 0.34)),
-    "spruce": Kind((1.0, 0.16), (2.1, 8.5), 0, 130, (0.85, 0.90, 0.85), conifer=True),
+TREE_KINDS: dict[str, TreeKind] = {
+    "lime": TreeKind((2.3, 0.17), (2.4, 5.4), 7, 120, (0.66, 0.72, 0.60)),
+    "maple": TreeKind((2.1, 0.20), (3.1, 5.2), 9, 150, (0.74, 0.74, 0.50)),
+    "plane": TreeKind((2.9, 0.24), (3.4, 6.6), 10, 170, (0.56, 0.66, 0.54)),
+    "poplar": TreeKind((1.8, 0.18), (1.35, 9.0), 8, 120, (0.54, 0.64, 0.50)),
+    "birch": TreeKind((2.0, 0.11), (1.7, 5.6), 6, 90, (0.84, 0.84, 0.56)),
+    "beech": TreeKind((1.9, 0.19), (2.7, 4.8), 7, 130, (0.60, 0.40, 0.34)),
+    "spruce": TreeKind((1.0, 0.16), (2.1, 8.5), 0, 130, (0.85, 0.90, 0.85), conifer=True),
 }
 
 
 def tree(kind_name: str, seed: int, detail: float = 1.0) -> Triangles:
-    """A tree about 7 to 10 m high, at the origin."""
-    kind, rng, mesh = KINDS[kind_name], np.random.default_rng(seed), Mesh(detail)
+    """Build a tree about 7 to 10 m high, at the origin."""
+    kind, rng, mesh = TREE_KINDS[kind_name], np.random.default_rng(seed), Mesh(detail)
     foot, radius = kind.trunk
     width, height = kind.crown
     top = foot + height * (0.95 if kind.conifer else 0.55)
     bend = rng.normal(0, 0.12, 2)
-    white = kind_name == "birch"
-    bark = BARK.but(colour=(1.9, 1.9, 1.85)) if white else BARK
+    bark = BARK.replace(colour=(1.9, 1.9, 1.85)) if kind_name == "birch" else BARK
     mesh.tube((0, 0, 0), (*bend, foot), radius, radius * 0.72, bark, 8, caps=False, repeat=(1, 0.5))
     if detail > 0.2:
         mesh.tube((*bend, foot), (*bend * 1.5, top), radius * 0.72, 0.03, bark, 6, caps=False, repeat=(1, 0.5))
@@ -68,66 +69,68 @@ def tree(kind_name: str, seed: int, detail: float = 1.0) -> Triangles:
 
 def leaves(
     mesh: Mesh,
-    kind: Kind,
+    kind: TreeKind,
     centres: np.ndarray,
     sizes: np.ndarray,
-    middle: np.ndarray,
+    crown_middle: np.ndarray,
     rng: np.random.Generator,
 ) -> None:
-    """Sprays of leaves over the lobes; inner and lower ones are darker, as they see less of the sky."""
-    count = max(11, int(kind.sprays * mesh.detail**1.25))
+    """Add leaf cards over the lobes; inner and lower ones are darker, as they see less of the sky."""
+    count = max(11, int(kind.cards * mesh.detail**1.25))
     lobe = np.arange(count) % len(centres)
     out = rng.normal(size=(count, 3))
     out[:, 2] = np.where(rng.random(count) < 0.7, np.abs(out[:, 2]), out[:, 2])
     out /= np.linalg.norm(out, axis=1, keepdims=True)
-    place = centres[lobe] + out * sizes[lobe, None] * rng.uniform(0.55, 1.0, (count, 1))
+    position = centres[lobe] + out * sizes[lobe, None] * rng.uniform(0.55, 1.0, (count, 1))
     size = sizes[lobe] * rng.uniform(0.50, 0.72, count) * mesh.detail**-0.33
-    corners = cards(place, out + 0.6 * rng.normal(size=(count, 3)), size, rng)
-    normals = corners - (0.65 * centres[lobe] + 0.35 * middle)[:, None]
+    corners = cards(position, out + 0.6 * rng.normal(size=(count, 3)), size, rng)
+    normals = corners - (0.65 * centres[lobe] + 0.35 * crown_middle)[:, None]
     normals /= np.linalg.norm(normals, axis=2, keepdims=True)
-    from_middle = np.linalg.norm((place - middle) / [kind.crown[0], kind.crown[0], kind.crown[1] * 0.55], axis=1)
-    height = (place[:, 2] - centres[:, 2].min()) / np.ptp(centres[:, 2])
+    from_middle = np.linalg.norm(
+        (position - crown_middle) / [kind.crown[0], kind.crown[0], kind.crown[1] * 0.55], axis=1
+    )
+    height = (position[:, 2] - centres[:, 2].min()) / np.ptp(centres[:, 2])
     open_sky = (0.30 + 0.70 * np.clip(from_middle, 0, 1)) * (0.62 + 0.38 * np.clip(height, 0, 1))
     tone = open_sky * rng.uniform(0.85, 1.15, count)
     add_cards(mesh, corners, normals, np.array(kind.tint) * tone[:, None], "leaves")
 
 
-def needles(mesh: Mesh, kind: Kind, foot: float, rng: np.random.Generator) -> None:
-    """Tiers of drooping branches on a cone."""
-    count = max(20, int(kind.sprays * mesh.detail))
+def needles(mesh: Mesh, kind: TreeKind, foot: float, rng: np.random.Generator) -> None:
+    """Add drooping branches on a cone."""
+    count = max(20, int(kind.cards * mesh.detail))
     level = np.sqrt(rng.random(count))
     angle = rng.uniform(0, 2 * np.pi, count)
     reach = kind.crown[0] * level * rng.uniform(0.55, 0.85, count)
-    place = np.stack([reach * np.cos(angle), reach * np.sin(angle), foot + kind.crown[1] * (1 - level)], axis=1)
+    position = np.stack([reach * np.cos(angle), reach * np.sin(angle), foot + kind.crown[1] * (1 - level)], axis=1)
     out = np.stack([np.cos(angle), np.sin(angle), np.full(count, 1.1)], axis=1)
     size = kind.crown[0] * (0.20 + 0.26 * level) * mesh.detail**-0.33
-    corners = cards(place, out + 0.25 * rng.normal(size=(count, 3)), size, rng)
+    corners = cards(position, out + 0.25 * rng.normal(size=(count, 3)), size, rng)
     normals = np.repeat((out * [1, 1, 0.4])[:, None], 4, axis=1)
     normals /= np.linalg.norm(normals, axis=2, keepdims=True)
     tone = (0.45 + 0.55 * reach / (kind.crown[0] * level + 1e-6)) * rng.uniform(0.8, 1.15, count)
     add_cards(mesh, corners, normals, np.array(kind.tint) * tone[:, None], "needles")
 
 
-def cards(place: np.ndarray, facing: np.ndarray, size: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Square cards (n, 4, 3) about points, turned at random about the way they face."""
+def cards(position: np.ndarray, facing: np.ndarray, size: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return square cards (n, 4, 3) centred on points, turned at random about the direction they face."""
     facing = facing / np.linalg.norm(facing, axis=1, keepdims=True)
     across = np.cross(facing, rng.normal(size=facing.shape))
     across /= np.linalg.norm(across, axis=1, keepdims=True)
     other = np.cross(facing, across)
     a, b = across * size[:, None], other * size[:, None]
-    return np.stack([place - a - b, place + a - b, place + a + b, place - a + b], axis=1)
+    return np.stack([position - a - b, position + a - b, position + a + b, position - a + b], axis=1)
 
 
 def add_cards(mesh: Mesh, corners: np.ndarray, normals: np.ndarray, colours: np.ndarray, texture: str) -> None:
-    """Adds leaf cards, each with a colour of its own."""
+    """Add leaf cards, each with its own colour."""
     look = Look(VEGETATION, texture=texture, flags=LEAF_FLAGS)
     mesh.quads(corners, look, normals=normals.astype(np.float32), colours=colours)
 
 
 def bush(seed: int, detail: float = 1.0) -> Triangles:
-    """A low rounded shrub."""
+    """Build a low rounded shrub."""
     rng, mesh = np.random.default_rng(seed), Mesh(detail)
-    kind = Kind((0.0, 0.0), (0.75, 1.1), 3, 34, (0.66, 0.78, 0.55))
+    kind = TreeKind((0.0, 0.0), (0.75, 1.1), 3, 34, (0.66, 0.78, 0.55))
     centres = np.array([(0, 0, 0.5), (0.35, 0.2, 0.35), (-0.3, 0.25, 0.38)])
     leaves(mesh, kind, centres, np.array([0.55, 0.4, 0.42]), np.array([0, 0, 0.35]), rng)
     return mesh.build()

@@ -1,15 +1,12 @@
-"""Fills the land between the streets: houses and their gardens, parks."""
+"""The land between the streets: houses with their gardens, and parks."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from simulator.drawing import buildings, designs
-from simulator.drawing.borders import HEDGE, IRON_RAILING, PICKETS, RENDERED_WALL, STONE_WALL, WIRE, border
-from simulator.drawing.mesh import (
-    placed,
-    turn_matrix,
-)
+from simulator.drawing.borders import HEDGE, IRON_RAILING, PICKETS, PLASTER_WALL, STONE_WALL, WIRE, border
+from simulator.drawing.mesh import placed, pose_matrix
 from simulator.drawing.sidewalks import furnish_sidewalk, park_cars
 from simulator.drawing.site import (
     BIN_TINTS,
@@ -28,22 +25,22 @@ from simulator.roads.road_network import Road, RoadNetwork
 
 
 def furnish(network: RoadNetwork, land: Land, rng: np.random.Generator) -> Site:
-    """Puts up everything but the ground."""
+    """Place everything in the town except the ground."""
     site = Site(network, land, rng)
     zones = zone_centres(network, land, rng)
     for road in network.streets:
         for side in ("left", "right"):
             if road.length > 25:
-                line_with_plots(site, road, side, zones)
+                fill_side_with_plots(site, road, side, zones)
                 furnish_sidewalk(site, road, side, zones)
-    fill_parks(site)
+    plant_free_land(site)
     for road in network.streets:
         park_cars(site, road)
     return site
 
 
-def line_with_plots(site: Site, road: Road, side: str, zones: tuple[np.ndarray, list[str]]) -> None:
-    """Plots along one side of a street, one after the other."""
+def fill_side_with_plots(site: Site, road: Road, side: str, zones: tuple[np.ndarray, list[str]]) -> None:
+    """Fill one side of a street with plots, one after the other."""
     s, rng = 1.0, site.rng
     while s < road.length - 8:
         pose = site.pose(road, s, road.border(side) * 1.5)
@@ -52,29 +49,29 @@ def line_with_plots(site: Site, road: Road, side: str, zones: tuple[np.ndarray, 
         s += width if width else 2.5
 
 
-def raise_building(site: Site, matrix: np.ndarray, design: designs.Design, gap: float = 0.0) -> bool:
-    """Builds at a place if it is free."""
+def place_building(site: Site, matrix: np.ndarray, design: designs.Design, gap: float = 0.0) -> bool:
+    """Place a building if the land is free; return whether it was placed. gap: metres kept free behind it."""
     outline = rectangle(matrix, -design.depth / 2, design.depth / 2, -design.width / 2, design.width / 2)
-    roomy = rectangle(
+    required = rectangle(
         matrix, -design.depth / 2 - gap, design.depth / 2, -design.width / 2 + 0.3, design.width / 2 - 0.3
     )
-    if not site.land.is_free(roomy):
+    if not site.land.is_free(required):
         return False
-    site.land.take(outline)
+    site.land.mark_used(outline)
     site.footprints.append(outline)
     site.parts.append(placed(buildings.build(design, site.rng), matrix))
     return True
 
 
 def centre_plot(site: Site, road: Road, side: str, s: float, rng: np.random.Generator) -> float:
-    """A house in a closed row; rarely a gap with a wall and trees."""
+    """Place a terraced house, sometimes behind a narrow paved strip. Return the plot's width, 0 if nothing fits."""
     for bays in (int(rng.integers(3, 7)), 4, 3, 2):
         design = designs.town_house(rng, bays)
-        away = design.depth / 2 + (0.05 if rng.random() < 0.75 else 1.6)
+        distance = design.depth / 2 + (0.05 if rng.random() < 0.75 else 1.6)
         if s + design.width > road.length + 4:
             continue
-        if raise_building(site, facing_street(site, road, side, s + design.width / 2, away), design):
-            if away > design.depth / 2 + 1:
+        if place_building(site, facing_street(site, road, side, s + design.width / 2, distance), design):
+            if distance > design.depth / 2 + 1:
                 front = facing_street(site, road, side, s + design.width / 2, 0.8)
                 pave(site, front, 0.85, design.width / 2, FORECOURT)
             return design.width
@@ -82,12 +79,12 @@ def centre_plot(site: Site, road: Road, side: str, s: float, rng: np.random.Gene
 
 
 def office_plot(site: Site, road: Road, side: str, s: float, rng: np.random.Generator) -> float:
-    """A modern building behind a paved forecourt."""
+    """Place a modern building behind a paved forecourt. Return the width of the plot, 0 if nothing fits."""
     for bays in (int(rng.integers(6, 11)), 5, 4):
         design = designs.office(rng, bays)
-        away = design.depth / 2 + 3.5
-        matrix = facing_street(site, road, side, s + design.width / 2 + 2, away)
-        if s + design.width < road.length + 4 and raise_building(site, matrix, design):
+        distance = design.depth / 2 + 3.5
+        matrix = facing_street(site, road, side, s + design.width / 2 + 2, distance)
+        if s + design.width < road.length + 4 and place_building(site, matrix, design):
             front = facing_street(site, road, side, s + design.width / 2 + 2, 1.75)
             pave(site, front, 1.75, design.width / 2, FORECOURT)
             for y in np.arange(-design.width / 2 + 1.5, design.width / 2, 4.0):
@@ -98,44 +95,47 @@ def office_plot(site: Site, road: Road, side: str, s: float, rng: np.random.Gene
 
 
 def estate_plot(site: Site, road: Road, side: str, s: float, rng: np.random.Generator) -> float:
-    """A block of flats on a lawn behind a hedge."""
+    """Place a block of flats on a lawn behind a hedge. Return the width of the plot, 0 if nothing fits."""
     for bays in (int(rng.integers(5, 9)), 4):
         design = designs.apartment_block(rng, bays)
-        away = design.depth / 2 + rng.uniform(6, 10)
+        distance = design.depth / 2 + rng.uniform(6, 10)
         width = design.width + 8
-        matrix = facing_street(site, road, side, s + width / 2, away)
-        if s + width < road.length + 6 and raise_building(site, matrix, design, gap=2.0):
+        matrix = facing_street(site, road, side, s + width / 2, distance)
+        if s + width < road.length + 6 and place_building(site, matrix, design, gap=2.0):
             border(site, road, side, s, s + width, HEDGE, 0.9, gate=s + width / 2)
-            path = facing_street(site, road, side, s + width / 2, (away - design.depth / 2) / 2)
-            pave(site, path, (away - design.depth / 2) / 2, 1.0, DRIVE)
-            garden(site, road, side, s, width, away - design.depth / 2, trees=3)
+            path = facing_street(site, road, side, s + width / 2, (distance - design.depth / 2) / 2)
+            pave(site, path, (distance - design.depth / 2) / 2, 1.0, DRIVE)
+            garden(site, road, side, s, width, distance - design.depth / 2, trees=3)
             return width
     return 0.0
 
 
 def house_plot(site: Site, road: Road, side: str, s: float, rng: np.random.Generator) -> float:
-    """A family house in a garden with a fence, wall or hedge, a drive and sometimes a garage."""
+    """Place a single-family house in a garden with a fence, wall or hedge, a drive and sometimes a garage.
+
+    Return the width of the plot, 0 if the house does not fit.
+    """
     design = designs.detached_house(rng)
-    width, away = design.width + rng.uniform(6.5, 9.0), design.depth / 2 + rng.uniform(4.0, 7.0)
+    width, distance = design.width + rng.uniform(6.5, 9.0), design.depth / 2 + rng.uniform(4.0, 7.0)
     middle = s + 4.6 + design.width / 2
-    matrix = facing_street(site, road, side, middle, away)
-    if s + width > road.length + 3 or not raise_building(site, matrix, design):
+    matrix = facing_street(site, road, side, middle, distance)
+    if s + width > road.length + 3 or not place_building(site, matrix, design):
         return 0.0
-    look = (HEDGE, PICKETS, STONE_WALL, RENDERED_WALL, WIRE, IRON_RAILING)[rng.integers(6)]
-    high = {HEDGE: rng.uniform(0.9, 1.5), STONE_WALL: 1.0, RENDERED_WALL: 1.3, WIRE: 1.4}.get(look, 1.05)
-    border(site, road, side, s, s + width, look, high, gate=s + 2.0, gate_width=3.2)
-    front = away - design.depth / 2
+    look = (HEDGE, PICKETS, STONE_WALL, PLASTER_WALL, WIRE, IRON_RAILING)[rng.integers(6)]
+    height = {HEDGE: rng.uniform(0.9, 1.5), STONE_WALL: 1.0, PLASTER_WALL: 1.3, WIRE: 1.4}.get(look, 1.05)
+    border(site, road, side, s, s + width, look, height, gate=s + 2.0, gate_width=3.2)
+    front = distance - design.depth / 2
     drive = facing_street(site, road, side, s + 2.0, front / 2 + 1.0)
     pave(site, drive, front / 2 + 1.0, 1.4, DRIVE)
     if rng.random() < 0.5:
-        shed = facing_street(site, road, side, s + 2.0, front + 5.0)
-        outline = rectangle(shed, -3, 3, -1.7, 1.7)
+        garage = facing_street(site, road, side, s + 2.0, front + 5.0)
+        outline = rectangle(garage, -3, 3, -1.7, 1.7)
         if site.land.is_free(outline):
-            site.land.take(outline)
+            site.land.mark_used(outline)
             site.footprints.append(outline)
-            site.parts.append(placed(buildings.garage(rng), shed))
+            site.parts.append(placed(buildings.garage(rng), garage))
     if rng.random() < 0.4:
-        add_car(site, drive @ turn_matrix(0.3, 0.0, 0.02, 0.0 if rng.random() < 0.5 else 180.0))
+        add_car(site, drive @ pose_matrix(0.3, 0.0, 0.02, 0.0 if rng.random() < 0.5 else 180.0))
     garden(site, road, side, s, width, front, trees=1)
     for _ in range(int(rng.integers(0, 3))):
         at = facing_street(site, road, side, s + rng.uniform(0.5, 3.8), 0.7)
@@ -151,12 +151,12 @@ def house_plot(site: Site, road: Road, side: str, s: float, rng: np.random.Gener
 
 
 def park_plot(site: Site, road: Road, side: str, s: float, rng: np.random.Generator) -> float:
-    """A stretch of park behind a low wall, railing or hedge."""
+    """Place a stretch of park behind a low wall, fence or hedge. Return its width, 0 if there is too little room."""
     width = min(rng.uniform(16, 30), road.length - s - 1)
     if width < 8:
         return 0.0
-    look, high = ((IRON_RAILING, 1.1), (HEDGE, 0.8), (STONE_WALL, 0.6), (WIRE, 1.6))[rng.integers(4)]
-    border(site, road, side, s, s + width, look, high, gate=s + width / 2, gate_width=3.0)
+    look, height = ((IRON_RAILING, 1.1), (HEDGE, 0.8), (STONE_WALL, 0.6), (WIRE, 1.6))[rng.integers(4)]
+    border(site, road, side, s, s + width, look, height, gate=s + width / 2, gate_width=3.0)
     for _ in range(int(width / 6)):
         at = facing_street(site, road, side, s + rng.uniform(1, width - 1), rng.uniform(3.0, 14.0))
         if site.land.is_free(rectangle(at, -1, 1, -1, 1)):
@@ -185,7 +185,7 @@ PLOTS = {
 
 
 def garden(site: Site, road: Road, side: str, s: float, width: float, depth: float, trees: int) -> None:
-    """Trees and bushes in front of a house."""
+    """Place trees and bushes in front of a house."""
     rng = site.rng
     for k in range(trees + 3):
         at = facing_street(
@@ -204,8 +204,8 @@ def garden(site: Site, road: Road, side: str, s: float, width: float, depth: flo
             site.put(f"bush {rng.integers(3)}", x, y, VERGE_HEIGHT, rng.uniform(0, 360), rng.uniform(0.6, 1.3))
 
 
-def fill_parks(site: Site) -> None:
-    """Trees wherever large pieces of land stayed empty behind the plots."""
+def plant_free_land(site: Site) -> None:
+    """Place trees wherever large areas stayed empty behind the plots."""
     rng, land = site.rng, site.land
     rows, columns = land.used.shape
     for row in range(8, rows - 8, 16):

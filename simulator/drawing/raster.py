@@ -1,8 +1,8 @@
-"""Visibility: which triangle each sample of a picture sees, and which the sun sees.
+"""Visibility: the triangle nearest to the camera in each sample of an image, and the surfaces nearest to the sun.
 
 Edges are set up in homogeneous pixel coordinates (Olano and Greer, "Triangle scan conversion using 2D
-homogeneous coordinates", 1997), so nothing has to be clipped, and the same 3 x 3 matrix gives barycentric
-coordinates that are right in perspective at any sample.
+homogeneous coordinates", 1997). No triangle has to be clipped, and the same 3 x 3 matrix yields
+perspective-correct barycentric coordinates at any sample.
 """
 
 from __future__ import annotations
@@ -18,21 +18,18 @@ from numba import njit
 
 from simulator.drawing.mesh import CUTOUT, NO_SHADOW, TWO_SIDED, Triangles
 
-NEAR = 0.12  # metres
-NOTHING = -1
-# Compiled kernels are kept in __pycache__, by the file of the outermost one: after a change to a kernel that
-# those of other files call, remove the folder.
+NEAR = 0.12  # metres from the camera to the near plane
+NO_TRIANGLE = -1
+# Numba caches a compiled kernel in __pycache__ and invalidates it only if that kernel's own file changes. Remove
+# the folder after changing a kernel that kernels in other files call.
 JIT = {"cache": True, "fastmath": True, "error_model": "numpy", "nogil": True}
-LEAF = {
-    **JIT,
-    "_nrt": False,
-}  # for kernels that allocate nothing: without counting references they are faster
+LEAF = {**JIT, "_nrt": False}  # for kernels that allocate nothing: faster without reference counting
 TEXTURE_SIZE = 512
-LAST_LEVEL = 7
+LAST_LEVEL = 7  # the coarsest mip level
 
 
 class View(NamedTuple):
-    """A camera. rows (3, 3): right, up, forward in the world; position (3,); focal, centre in pixels."""
+    """A camera. rows (3, 3): right, up and forward in the world; position (3,); focal length and centre in pixels."""
 
     rows: np.ndarray
     position: np.ndarray
@@ -43,9 +40,13 @@ class View(NamedTuple):
     height: int
 
 
-class Seen(NamedTuple):
-    """Triangles in the picture. edges (n, 9): barycentric numerators over pixels; box (n, 4): first and last
-    column and row of samples; triangle (n,): index; level (n,): mip level for its outline."""
+class Projected(NamedTuple):
+    """Triangles projected into an image, one entry each.
+
+    edges (n, 9): numerators of the barycentric coordinates as linear functions of the pixel position.
+    box (n, 4): first and last column, first and last row of samples. triangle (n,): index of the triangle.
+    level (n,): mip level at which a cut-out's alpha is read.
+    """
 
     edges: np.ndarray
     box: np.ndarray
@@ -53,8 +54,10 @@ class Seen(NamedTuple):
     level: np.ndarray
 
 
-def in_bands(pool: ThreadPoolExecutor, bands: int, rows: int, kernel: Callable[..., None], *arguments: object) -> None:
-    """Runs a kernel that takes (first row, row after the last) at the end, on the pool's threads."""
+def run_in_bands(
+    pool: ThreadPoolExecutor, bands: int, rows: int, kernel: Callable[..., None], *arguments: object
+) -> None:
+    """Run a kernel on bands of rows in parallel; its last two arguments are a band's first row and end row."""
     edges = np.linspace(0, rows, bands + 1).astype(int)
     jobs = [pool.submit(kernel, *arguments, int(a), int(b)) for a, b in pairwise(edges)]
     for job in jobs:
@@ -62,23 +65,23 @@ def in_bands(pool: ThreadPoolExecutor, bands: int, rows: int, kernel: Callable[.
 
 
 @njit(**JIT)
-def set_up(
+def set_up_triangles(
     triangles: Triangles,
     first: np.ndarray,
     last: np.ndarray,
     view: View,
     samples: int,
     start: int,
-    seen: Seen,
+    projected: Projected,
 ) -> int:
-    """Sets up the triangles of the ranges first[i] to last[i] (excluded), from entry `start` of `seen` on.
+    """Project triangles first[i] to last[i] (excluded) into entries of `projected` from `start` on; return the end.
 
-    samples: a side of the square of samples in each pixel. Leaves out what is behind the camera, outside the
-    picture, seen from the back or between the samples. Returns the end entry.
+    samples: per pixel side. Triangles are culled if they are behind the camera, outside the image, back-facing
+    or so small that they cover no sample.
     """
     rows, position, vertices = view.rows, view.position, triangles.vertices
     px, py, pz = np.empty(3), np.empty(3), np.empty(3)
-    # the sign of a front's determinant: a mirrored view (see `renderer.mirror_view`) turns it round
+    # the sign of a front-facing triangle's determinant; a mirrored view (see `renderer.mirror_view`) flips it
     front = (
         rows[2, 0] * (rows[0, 1] * rows[1, 2] - rows[0, 2] * rows[1, 1])
         + rows[2, 1] * (rows[0, 2] * rows[1, 0] - rows[0, 0] * rows[1, 2])
@@ -113,18 +116,18 @@ def set_up(
             left, right, top, bottom = sample_box(x0, x1, y0, y1, samples, view)
             if left > right or top > bottom:
                 continue
-            box = seen.box[entry]
+            box = projected.box[entry]
             box[0], box[1], box[2], box[3] = left, right, top, bottom
-            fill_edges(seen.edges[entry], px, py, pz, 1.0 / determinant)
-            seen.triangle[entry] = t
-            seen.level[entry] = outline_level(triangles, t, x1 - x0, y1 - y0)
+            fill_edges(projected.edges[entry], px, py, pz, 1.0 / determinant)
+            projected.triangle[entry] = t
+            projected.level[entry] = cutout_level(triangles, t, x1 - x0, y1 - y0)
             entry += 1
     return entry
 
 
 @njit(inline="always", **JIT)
 def sample_box(x0: float, x1: float, y0: float, y1: float, samples: int, view: View) -> tuple[int, int, int, int]:
-    """First and last column and row of the samples within bounds in pixels; first past last if none."""
+    """Return the first and last column and row of the samples within bounds in pixels; first > last if none."""
     left, top = max(0.0, ceil(x0 * samples - 0.5)), max(0.0, ceil(y0 * samples - 0.5))
     right = min(view.width * samples - 1.0, floor(x1 * samples - 0.5))
     bottom = min(view.height * samples - 1.0, floor(y1 * samples - 0.5))
@@ -133,7 +136,7 @@ def sample_box(x0: float, x1: float, y0: float, y1: float, samples: int, view: V
 
 @njit(inline="always", **JIT)
 def fill_edges(edges: np.ndarray, px: np.ndarray, py: np.ndarray, pz: np.ndarray, scale: float) -> None:
-    """The inverse (9,) of the matrix of a triangle's homogeneous corners; scale: one over its determinant."""
+    """Fill edges (9,) with the inverse of the matrix of a triangle's homogeneous corners; scale: 1 / determinant."""
     edges[0] = (py[1] * pz[2] - py[2] * pz[1]) * scale
     edges[1] = (px[2] * pz[1] - px[1] * pz[2]) * scale
     edges[2] = (px[1] * py[2] - px[2] * py[1]) * scale
@@ -147,7 +150,7 @@ def fill_edges(edges: np.ndarray, px: np.ndarray, py: np.ndarray, pz: np.ndarray
 
 @njit(inline="always", **JIT)
 def bounds(px: np.ndarray, py: np.ndarray, pz: np.ndarray, inside: int) -> tuple[float, float, float, float]:
-    """Left, right, top, bottom in pixels of the part of a triangle in front of the camera."""
+    """Return left, right, top and bottom, in pixels, of the part of a triangle in front of the camera."""
     x0, x1, y0, y1 = 1e9, -1e9, 1e9, -1e9
     for k in range(3):
         if pz[k] > NEAR:
@@ -162,20 +165,20 @@ def bounds(px: np.ndarray, py: np.ndarray, pz: np.ndarray, inside: int) -> tuple
 
 
 @njit(inline="always", **JIT)
-def outline_level(triangles: Triangles, t: int, wide: float, high: float) -> int:
-    """Mip level at which a cut-out's alpha is read, from its size in texels and in pixels."""
+def cutout_level(triangles: Triangles, t: int, width: float, height: float) -> int:
+    """Return the mip level at which a cut-out's alpha is read, from its size in texels and in pixels."""
     if not triangles.flags[t] & CUTOUT:
         return 0
     uv = triangles.attributes[t]
     span_u = max(uv[0], uv[2], uv[4]) - min(uv[0], uv[2], uv[4])
     span_v = max(uv[1], uv[3], uv[5]) - min(uv[1], uv[3], uv[5])
-    ratio = min(span_u / max(wide, 1.0), span_v / max(high, 1.0)) * TEXTURE_SIZE
+    ratio = min(span_u / max(width, 1.0), span_v / max(height, 1.0)) * TEXTURE_SIZE
     return 0 if ratio <= 1.4 else min(int(log2(ratio)), LAST_LEVEL - 2)
 
 
 @njit(inline="always", **JIT)
-def opaque(texels: np.ndarray, offsets: np.ndarray, texture: int, level: int, u: float, v: float) -> bool:
-    """Whether a cut-out's texture covers (u, v)."""
+def is_opaque(texels: np.ndarray, offsets: np.ndarray, texture: int, level: int, u: float, v: float) -> bool:
+    """Return whether a cut-out's texture covers (u, v)."""
     size = TEXTURE_SIZE >> level
     x, y = floor(u * size) & (size - 1), floor(v * size) & (size - 1)
     return texels[texture, offsets[level] + y * size + x, 3] >= 110
@@ -183,7 +186,7 @@ def opaque(texels: np.ndarray, offsets: np.ndarray, texture: int, level: int, u:
 
 @njit(inline="always", **JIT)
 def span(edges: np.ndarray, y: float, step: float, low: float, high: float) -> tuple[float, float]:
-    """First and last sample (in units of `step` pixels) of a row that lie inside all three edges."""
+    """Return the first and last sample of a row (fractional, in steps of `step` pixels) inside all three edges."""
     for k in range(3):
         a = edges[3 * k] * step
         c = edges[3 * k + 1] * y + edges[3 * k + 2] + 0.5 * a
@@ -199,7 +202,7 @@ def span(edges: np.ndarray, y: float, step: float, low: float, high: float) -> t
 @njit(**JIT)
 def rasterise(
     triangles: Triangles,
-    seen: Seen,
+    projected: Projected,
     runs: np.ndarray,
     texels: np.ndarray,
     offsets: np.ndarray,
@@ -209,25 +212,25 @@ def rasterise(
     row0: int,
     row1: int,
 ) -> None:
-    """Fills rows row0 to row1 of nearest (rows, columns) int32 with entries of `seen`, or NOTHING.
+    """Fill rows row0 to row1 (excluded) of nearest (rows, columns) int32 with entries of `projected` or NO_TRIANGLE.
 
-    runs (n, 2): first entry in use and the one after the last, of each run.
-    samples: a side of the square of samples in each pixel. depth holds 1 / z of what was seen, lifted.
+    runs (n, 2): start and end (excluded) of the entries in use. samples: per pixel side. depth (rows, columns)
+    receives 1 / z of the nearest triangle, times its lift.
     """
     step = 1.0 / samples
-    nearest[row0:row1] = NOTHING
+    nearest[row0:row1] = NO_TRIANGLE
     depth[row0:row1] = 0.0
     for run in range(len(runs)):
         for entry in range(runs[run, 0], runs[run, 1]):
-            top, bottom = max(row0, seen.box[entry, 2]), min(row1 - 1, seen.box[entry, 3])
+            top, bottom = max(row0, projected.box[entry, 2]), min(row1 - 1, projected.box[entry, 3])
             if top <= bottom:
-                rasterise_one(triangles, seen, entry, texels, offsets, step, nearest, depth, top, bottom)
+                rasterise_triangle(triangles, projected, entry, texels, offsets, step, nearest, depth, top, bottom)
 
 
 @njit(**LEAF)
-def rasterise_one(
+def rasterise_triangle(
     triangles: Triangles,
-    seen: Seen,
+    projected: Projected,
     entry: int,
     texels: np.ndarray,
     offsets: np.ndarray,
@@ -237,16 +240,12 @@ def rasterise_one(
     top: int,
     bottom: int,
 ) -> None:
-    """Fills rows top to bottom (included) with one entry of `seen` where it is nearest; step: of samples."""
-    edges, t = seen.edges[entry], seen.triangle[entry]
-    za, zb, zc = (
-        edges[0] + edges[3] + edges[6],
-        edges[1] + edges[4] + edges[7],
-        edges[2] + edges[5] + edges[8],
-    )
+    """Draw one entry of `projected` into rows top to bottom (included) where it is nearest; step: pixels per sample."""
+    edges, t = projected.edges[entry], projected.triangle[entry]
+    za, zb, zc = edges[0] + edges[3] + edges[6], edges[1] + edges[4] + edges[7], edges[2] + edges[5] + edges[8]
     lift, cut, uv = triangles.lift[t], triangles.flags[t] & CUTOUT, triangles.attributes[t]
-    texture, level = triangles.texture[t], seen.level[entry]
-    left, right = float(seen.box[entry, 0]), float(seen.box[entry, 1])
+    texture, level = triangles.texture[t], projected.level[entry]
+    left, right = float(projected.box[entry, 0]), float(projected.box[entry, 1])
     for row in range(top, bottom + 1):
         y = (row + 0.5) * step
         low, high = span(edges, y, step, left, right)
@@ -254,18 +253,18 @@ def rasterise_one(
         base = zb * y + zc
         for column in range(begin, int(high) + 1 if high >= 0.0 else 0):
             x = (column + 0.5) * step
-            closeness = za * x + base
-            if closeness <= 0.0 or closeness > 1.0 / NEAR or closeness * lift <= depth[row, column]:
+            inverse_depth = za * x + base
+            if inverse_depth <= 0.0 or inverse_depth > 1.0 / NEAR or inverse_depth * lift <= depth[row, column]:
                 continue
             if cut:
-                z = 1.0 / closeness
+                z = 1.0 / inverse_depth
                 b0 = (edges[0] * x + edges[1] * y + edges[2]) * z
                 b1 = (edges[3] * x + edges[4] * y + edges[5]) * z
                 b2 = 1.0 - b0 - b1
                 u, v = b0 * uv[0] + b1 * uv[2] + b2 * uv[4], b0 * uv[1] + b1 * uv[3] + b2 * uv[5]
-                if not opaque(texels, offsets, texture, level, u, v):
+                if not is_opaque(texels, offsets, texture, level, u, v):
                     continue
-            depth[row, column] = closeness * lift
+            depth[row, column] = inverse_depth * lift
             nearest[row, column] = entry
 
 
@@ -283,10 +282,10 @@ def cast_shadows(
     row0: int,
     row1: int,
 ) -> None:
-    """Lowers rows of distance (n, n) to how far along the light the first triangle is.
+    """Lower rows row0 to row1 (excluded) of distance (n, n) to the depth of the first triangle along the light.
 
-    axes (3, 3): right, up and direction of the light; corner (2,): first texel's place on the first two;
-    scale: texels a metre.
+    axes (3, 3): right, up and direction of the light. corner (2,): position of the first texel along the first
+    two axes. scale: texels per metre.
     """
     size = len(distance)
     p, vertices = np.empty((3, 3)), triangles.vertices
@@ -306,11 +305,11 @@ def cast_shadows(
             area = (p[1, 0] - p[0, 0]) * (p[2, 1] - p[0, 1]) - (p[2, 0] - p[0, 0]) * (p[1, 1] - p[0, 1])
             if abs(area) < 1e-9:
                 continue
-            shadow_of(triangles, t, p, 1.0 / area, texels, offsets, distance, row0, row1)
+            rasterise_shadow(triangles, t, p, 1.0 / area, texels, offsets, distance, row0, row1)
 
 
 @njit(**JIT)
-def shadow_of(
+def rasterise_shadow(
     triangles: Triangles,
     t: int,
     p: np.ndarray,
@@ -321,7 +320,7 @@ def shadow_of(
     row0: int,
     row1: int,
 ) -> None:
-    """Scan-converts one triangle p (3, 3) of shadow-map coordinates into `distance`."""
+    """Draw one triangle p (3, 3), in shadow-map coordinates, into `distance`; scale: 1 / (twice its signed area)."""
     edges = np.empty(9)
     edges[3], edges[4] = (p[2, 1] - p[0, 1]) * scale, -(p[2, 0] - p[0, 0]) * scale
     edges[6], edges[7] = -(p[1, 1] - p[0, 1]) * scale, (p[1, 0] - p[0, 0]) * scale
@@ -339,12 +338,12 @@ def shadow_of(
             x = column + 0.5
             b1 = edges[3] * x + edges[4] * y + edges[5]
             b2 = edges[6] * x + edges[7] * y + edges[8]
-            far = p[0, 2] + b1 * (p[1, 2] - p[0, 2]) + b2 * (p[2, 2] - p[0, 2])
-            if far >= distance[row, column]:
+            light_depth = p[0, 2] + b1 * (p[1, 2] - p[0, 2]) + b2 * (p[2, 2] - p[0, 2])
+            if light_depth >= distance[row, column]:
                 continue
             if cut:
                 u = uv[0] + b1 * (uv[2] - uv[0]) + b2 * (uv[4] - uv[0])
                 v = uv[1] + b1 * (uv[3] - uv[1]) + b2 * (uv[5] - uv[1])
-                if not opaque(texels, offsets, texture, 3, u, v):
+                if not is_opaque(texels, offsets, texture, 3, u, v):
                     continue
-            distance[row, column] = far
+            distance[row, column] = light_depth

@@ -1,4 +1,4 @@
-"""Draws what cameras see of a town and of the bodies that move in it."""
+"""Rendering: the images that cameras take of a town and of the bodies that move in it."""
 
 from __future__ import annotations
 
@@ -8,33 +8,33 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simulator.catalogue import CATALOGUE
-from simulator.drawing import picture, raster
+from simulator.actor_catalogue import CATALOGUE
+from simulator.drawing import compositing, raster
 from simulator.drawing.atmosphere import Light, light_of
-from simulator.drawing.cars import HIGH_BEAM, LEFT_BLINKER, LIT, LOW_BEAM, RIGHT_BLINKER
+from simulator.drawing.cars import HIGH_BEAM, LEFT_BLINKER, LIGHTS_ON, LOW_BEAM, RIGHT_BLINKER
 from simulator.drawing.models import body_model
 from simulator.drawing.people import linear
 from simulator.drawing.raster import View
 from simulator.drawing.scenery import Scenery, build_scenery
 from simulator.drawing.shading import Scene
-from simulator.drawing.shadows import Shade, ShadeKeeper
-from simulator.drawing.stage import Crowd, Prop, Ranges, visible
+from simulator.drawing.shadows import ShadowCache, Shadows
+from simulator.drawing.stage import Prop, PropGroup, Ranges, visible
 from simulator.geometry import Transform
 from simulator.roads.road_network import RoadNetwork
 from simulator.weather import Weather
 
 THREADS = 2
 BANDS = 6
-REACH = 420.0  # metres within which the town is drawn; hills and far houses are drawn beyond
-BODY_REACH = 220.0
-HEADLIGHTS = 14
+DRAW_DISTANCE = 420.0  # metres; only hills and the skyline are drawn beyond it
+BODY_DRAW_DISTANCE = 220.0  # metres
+MAX_HEADLIGHTS = 14  # vehicles whose beams light the scene
 SAMPLES = 2  # per pixel side
 KINDS = ("rgb", "semantic_segmentation", "depth", "instance_segmentation")
 
 
 @dataclass(frozen=True)
 class Camera:
-    """One picture wanted. kind: one of KINDS. fov: horizontal, degrees. Sizes in pixels."""
+    """A requested image. kind: one of KINDS; width, height: pixels; fov: horizontal field of view in degrees."""
 
     kind: str
     transform: Transform
@@ -45,8 +45,10 @@ class Camera:
 
 @dataclass(frozen=True)
 class Body:
-    """One thing that moves. colour: RGB 0..255; lights: CARLA's VehicleLightState bits; speed: m/s; phase: of
-    the walking cycle, 0 to 1."""
+    """A moving vehicle or pedestrian.
+
+    colour: RGB 0..255; lights: CARLA's VehicleLightState bits; speed: m/s; phase: of the walking cycle, 0 to 1.
+    """
 
     actor_id: int
     type_id: str
@@ -58,14 +60,14 @@ class Body:
 
 
 class Renderer:
-    """Draws one town. Equal calls give equal bytes. Not for several threads at once."""
+    """Renders one town. Equal calls return equal bytes. Not thread-safe."""
 
     def __init__(self, network: RoadNetwork, seed: int) -> None:
         self.scenery: Scenery = build_scenery(network, seed)
         self.stage = self.scenery.stage
-        self.shades = ShadeKeeper(self.scenery)
+        self.shadow_cache = ShadowCache(self.scenery)
         self.pool = ThreadPoolExecutor(THREADS)
-        self.seen = [room_for(0), room_for(0)]  # of the picture, and of what wet ground mirrors
+        self.projected = [allocate_projected(0), allocate_projected(0)]  # buffers for the image and its mirror image
 
     def render(
         self,
@@ -75,110 +77,122 @@ class Renderer:
         light_states: Mapping[int, str],
         time: float,
     ) -> list[np.ndarray]:
-        """BGRA uint8 (height, width, 4) per camera. Cameras with equal pose, size and field of view share one
-        pass. light_states: "red", "yellow", "green" or "off" by signal id. time: seconds.
+        """Return one BGRA uint8 image (height, width, 4) per camera.
 
-        Raises ValueError for a kind of camera that is not in KINDS, KeyError for an unknown type_id.
+        Cameras with equal pose, size and field of view share one pass. light_states: "red", "yellow", "green" or
+        "off" by signal id. time: seconds.
+
+        Raise ValueError for a kind of camera that is not in KINDS, KeyError for an unknown type_id.
         """
         for camera in cameras:
             if camera.kind not in KINDS:
                 raise ValueError(f"camera kind {camera.kind!r} is unknown; there are {', '.join(KINDS)}")
         light = light_of(weather, time)
-        crowd = Crowd([body_prop(body, light, time) for body in bodies], self.stage.library)
+        body_props = PropGroup([body_prop(body, light, time) for body in bodies], self.stage.library)
         groups: dict[tuple, list[int]] = {}
         for i, camera in enumerate(cameras):
             pose = camera.transform
             key = (pose, camera.width, camera.height, camera.fov)
             groups.setdefault(key, []).append(i)
-        pictures: list[np.ndarray] = [np.empty(0)] * len(cameras)
+        images: list[np.ndarray] = [np.empty(0)] * len(cameras)
         for indices in groups.values():
             kinds = {cameras[i].kind for i in indices}
-            drawn = self._draw(cameras[indices[0]], kinds, crowd, light, light_states)
+            images_by_kind = self._draw(cameras[indices[0]], kinds, body_props, light, light_states)
             for i in indices:
-                pictures[i] = drawn[cameras[i].kind]
-        return pictures
+                images[i] = images_by_kind[cameras[i].kind]
+        return images
 
     def _draw(
-        self, camera: Camera, kinds: set[str], bodies: Crowd, light: Light, light_states: Mapping[int, str]
+        self, camera: Camera, kinds: set[str], bodies: PropGroup, light: Light, light_states: Mapping[int, str]
     ) -> dict[str, np.ndarray]:
         view = view_of(camera)
-        coloured = "rgb" in kinds
-        shade = self.shades.shade(view, light, self.pool) if coloured else None
-        ranges, moving = self._gather(view, bodies, light, light_states)
-        if shade is not None:
-            shade = self.shades.with_bodies(shade, bodies, moving, self.pool)
-        nearest, depth, seen = self._look(view, ranges, SAMPLES)
-        drawn: dict[str, np.ndarray] = {}
+        wants_rgb = "rgb" in kinds
+        shadows = self.shadow_cache.shadows(view, light, self.pool) if wants_rgb else None
+        ranges, moving = self._collect_triangles(view, bodies, light, light_states)
+        if shadows is not None:
+            shadows = self.shadow_cache.with_bodies(shadows, bodies, moving, self.pool)
+        nearest, depth, projected = self._rasterise(view, ranges, SAMPLES)
+        images: dict[str, np.ndarray] = {}
         if kinds - {"rgb"}:
-            drawn |= self._identify(view, nearest, depth, seen)
-        if shade is not None:
-            scene = self._scene(shade, bodies, view, light, ranges)
+            images |= self._label_images(view, nearest, depth, projected)
+        if shadows is not None:
+            scene = self._build_scene(shadows, bodies, view, light, ranges)
             radiance = np.empty((view.height, view.width, 3), np.float32)
-            raster.in_bands(
-                self.pool, BANDS, view.height, picture.resolve, nearest, SAMPLES, seen, scene, view, light, radiance
-            )
-            drawn["rgb"] = np.empty((view.height, view.width, 4), np.uint8)
-            raster.in_bands(
+            raster.run_in_bands(
                 self.pool,
                 BANDS,
                 view.height,
-                picture.develop,
-                radiance,
-                picture.glare(radiance, light),
-                picture.rain_streaks(view.width, view.height, light),
+                compositing.resolve_radiance,
+                nearest,
+                SAMPLES,
+                projected,
+                scene,
+                view,
                 light,
-                drawn["rgb"],
+                radiance,
             )
-        return drawn
+            images["rgb"] = np.empty((view.height, view.width, 4), np.uint8)
+            raster.run_in_bands(
+                self.pool,
+                BANDS,
+                view.height,
+                compositing.tone_map,
+                radiance,
+                compositing.compute_bloom(radiance, light),
+                compositing.rain_streaks(view.width, view.height, light),
+                light,
+                images["rgb"],
+            )
+        return images
 
-    def _gather(
-        self, view: View, bodies: Crowd, light: Light, light_states: Mapping[int, str]
+    def _collect_triangles(
+        self, view: View, bodies: PropGroup, light: Light, light_states: Mapping[int, str]
     ) -> tuple[Ranges, Ranges]:
-        """Places what the camera may see; returns the triangles to draw, near ones first, and those of the bodies."""
-        stage, crowd = self.stage, self.stage.crowd
+        """Place what may be in view; return the triangles to draw, near ones first, and those of the bodies."""
+        stage, fixed = self.stage, self.stage.fixed_props
         stage.clear()
         distance = bodies.distance(view.position)
         level = bodies.levels(distance, view.focal)
-        near = np.flatnonzero((distance < BODY_REACH) & (level >= 0))
-        own = Ranges(*stage.place(bodies, near, level[near], bodies.lit[near]))
-        squares = visible(stage.chunk_centre, stage.chunk_radius, view, REACH)
-        props = visible(crowd.centre, crowd.radius, view, REACH)
-        prop_distance = crowd.distance(view.position)
-        prop_level = crowd.levels(prop_distance, view.focal)
+        near = np.flatnonzero((distance < BODY_DRAW_DISTANCE) & (level >= 0))
+        moving = Ranges(*stage.place(bodies, near, level[near], bodies.lit[near]))
+        chunks = visible(stage.chunk_centre, stage.chunk_radius, view, DRAW_DISTANCE)
+        props = visible(fixed.centre, fixed.radius, view, DRAW_DISTANCE)
+        prop_distance = fixed.distance(view.position)
+        prop_level = fixed.levels(prop_distance, view.focal)
         props = props[prop_level[props] >= 0]
-        lit = self.scenery.lit(light, light_states)
-        first, last = stage.place(crowd, props, prop_level[props], lit[props])
-        away = np.concatenate(
+        lit = self.scenery.light_bits(light, light_states)
+        first, last = stage.place(fixed, props, prop_level[props], lit[props])
+        distances = np.concatenate(
             [
                 (distance - bodies.radius)[near],
-                (prop_distance - crowd.radius)[props],
-                np.linalg.norm(stage.chunk_centre[squares] - view.position, axis=1) - 0.8 * stage.chunk_radius[squares],
+                (prop_distance - fixed.radius)[props],
+                np.linalg.norm(stage.chunk_centre[chunks] - view.position, axis=1) - 0.8 * stage.chunk_radius[chunks],
             ]
         )
-        order = np.argsort(away, kind="stable")
-        first = np.concatenate([own.first, first, stage.chunk_first[squares]])[order]
-        last = np.concatenate([own.last, last, stage.chunk_last[squares]])[order]
-        return Ranges(first, last), own
+        order = np.argsort(distances, kind="stable")
+        first = np.concatenate([moving.first, first, stage.chunk_first[chunks]])[order]
+        last = np.concatenate([moving.last, last, stage.chunk_last[chunks]])[order]
+        return Ranges(first, last), moving
 
-    def _look(
+    def _rasterise(
         self, view: View, ranges: Ranges, samples: int, slot: int = 0
-    ) -> tuple[np.ndarray, np.ndarray, raster.Seen]:
-        """(nearest, depth, seen): what each sample of a view sees."""
+    ) -> tuple[np.ndarray, np.ndarray, raster.Projected]:
+        """Return (nearest, depth, projected): the visible triangle of each sample of a view, see `raster.rasterise`."""
         total = int(np.sum(ranges.last - ranges.first))
-        if len(self.seen[slot].triangle) < total:
-            self.seen[slot] = room_for(total + total // 2)
-        seen = self.seen[slot]
+        if len(self.projected[slot].triangle) < total:
+            self.projected[slot] = allocate_projected(total + total // 2)
+        projected = self.projected[slot]
         triangles, textures = self.stage.triangles, self.scenery.textures
-        runs = self._set_up(ranges, view, samples, seen)
-        size = (view.height * samples, view.width * samples)
-        nearest, depth = np.empty(size, np.int32), np.empty(size, np.float32)
-        raster.in_bands(
+        runs = self._set_up_triangles(ranges, view, samples, projected)
+        shape = (view.height * samples, view.width * samples)
+        nearest, depth = np.empty(shape, np.int32), np.empty(shape, np.float32)
+        raster.run_in_bands(
             self.pool,
             BANDS,
-            size[0],
+            shape[0],
             raster.rasterise,
             triangles,
-            seen,
+            projected,
             runs,
             textures.texels,
             textures.offsets,
@@ -186,67 +200,66 @@ class Renderer:
             nearest,
             depth,
         )
-        return nearest, depth, seen
+        return nearest, depth, projected
 
-    def _set_up(self, ranges: Ranges, view: View, samples: int, seen: raster.Seen) -> np.ndarray:
-        """Sets up the near half of the triangles on one core, the far half on the other; returns the runs."""
+    def _set_up_triangles(self, ranges: Ranges, view: View, samples: int, projected: raster.Projected) -> np.ndarray:
+        """Project the near half of the triangles in one thread, the far half in another; return the runs of entries."""
         ends = np.cumsum(ranges.last - ranges.first)
         middle = int(np.searchsorted(ends, ends[-1] / 2)) if len(ends) else 0
         starts = (0, int(ends[middle - 1]) if middle else 0)
         jobs = [
             self.pool.submit(
-                raster.set_up,
+                raster.set_up_triangles,
                 self.stage.triangles,
                 ranges.first[part],
                 ranges.last[part],
                 view,
                 samples,
                 start,
-                seen,
+                projected,
             )
             for part, start in zip((slice(0, middle), slice(middle, None)), starts, strict=True)
         ]
         return np.array([(start, job.result()) for start, job in zip(starts, jobs, strict=True)])
 
-    def _identify(self, view: View, nearest: np.ndarray, depth: np.ndarray, seen: raster.Seen) -> dict[str, np.ndarray]:
-        size, triangles = (view.height, view.width), self.stage.triangles
-        label, distance, thing = (
-            np.empty(size, np.uint8),
-            np.empty(size, np.float32),
-            np.empty(size, np.int32),
-        )
-        raster.in_bands(
+    def _label_images(
+        self, view: View, nearest: np.ndarray, depth: np.ndarray, projected: raster.Projected
+    ) -> dict[str, np.ndarray]:
+        shape, triangles = (view.height, view.width), self.stage.triangles
+        ids, distance = np.empty(shape, np.uint8), np.empty(shape, np.float32)
+        instances = np.empty(shape, np.int32)
+        raster.run_in_bands(
             self.pool,
             BANDS,
             view.height,
-            picture.identify,
+            compositing.resolve_labels,
             nearest,
             depth,
-            seen,
+            projected,
             triangles.label,
             triangles.lift,
             triangles.object,
-            label,
+            ids,
             distance,
-            thing,
+            instances,
         )
         return {
-            "semantic_segmentation": picture.label_picture(label),
-            "depth": picture.depth_picture(distance),
-            "instance_segmentation": picture.instance_picture(label, thing),
+            "semantic_segmentation": compositing.label_image(ids),
+            "depth": compositing.depth_image(distance),
+            "instance_segmentation": compositing.instance_image(ids, instances),
         }
 
-    def _scene(self, shade: Shade, bodies: Crowd, view: View, light: Light, ranges: Ranges) -> Scene:
-        """All that light depends on; on wet ground with what it mirrors."""
+    def _build_scene(self, shadows: Shadows, bodies: PropGroup, view: View, light: Light, ranges: Ranges) -> Scene:
+        """Return the inputs of shading, on wet ground with a mirror image of the town."""
         dry = np.empty((0, 0, 3), np.float32)
         scene = Scene(
             self.stage.triangles,
             self.scenery.textures,
-            shade.shadow,
+            shadows.shadow_map,
             self.scenery.lamps,
-            shade.contact,
-            shade.corner,
-            shade.scale,
+            shadows.contact,
+            shadows.corner,
+            shadows.scale,
             headlights(bodies, view, light),
             dry,
             dry,
@@ -254,17 +267,27 @@ class Renderer:
         if light.wet <= 0.0:
             return scene
         mirrored = mirror_view(view)
-        nearest, _, seen = self._look(mirrored, ranges, 1, slot=1)
+        nearest, _, projected = self._rasterise(mirrored, ranges, 1, slot=1)
         radiance = np.empty((mirrored.height, mirrored.width, 3), np.float32)
-        raster.in_bands(
-            self.pool, BANDS, mirrored.height, picture.resolve, nearest, 1, seen, scene, mirrored, light, radiance
+        raster.run_in_bands(
+            self.pool,
+            BANDS,
+            mirrored.height,
+            compositing.resolve_radiance,
+            nearest,
+            1,
+            projected,
+            scene,
+            mirrored,
+            light,
+            radiance,
         )
-        return scene._replace(mirror=radiance, haze_mirror=picture.smear(radiance))
+        return scene._replace(mirror=radiance, blurred_mirror=compositing.blur_reflection(radiance))
 
 
-def room_for(count: int) -> raster.Seen:
-    """Room for `count` triangles that have been set up."""
-    return raster.Seen(
+def allocate_projected(count: int) -> raster.Projected:
+    """Allocate entries for `count` projected triangles, values undefined."""
+    return raster.Projected(
         np.empty((count, 9)),
         np.empty((count, 4), np.int32),
         np.empty(count, np.int32),
@@ -273,7 +296,7 @@ def room_for(count: int) -> raster.Seen:
 
 
 def view_of(camera: Camera) -> View:
-    """The camera as the kernels take it."""
+    """Return a camera in the form that the kernels take."""
     matrix = camera.transform.matrix()
     forward, right, up = matrix[:3, 0], matrix[:3, 1], matrix[:3, 2]
     focal = camera.width / 2 / float(np.tan(np.radians(camera.fov) / 2))
@@ -282,7 +305,7 @@ def view_of(camera: Camera) -> View:
 
 
 def mirror_view(view: View) -> View:
-    """What the plane z = 0 mirrors, at half the size: the same pixel lies on the same point of the ground."""
+    """Reflect a view in the ground plane z = 0, at half the size; each ground point keeps its place in the image."""
     flip = np.array([1.0, 1.0, -1.0])
     width, height = (view.width + 1) // 2, (view.height + 1) // 2
     return View(
@@ -297,25 +320,25 @@ def mirror_view(view: View) -> View:
 
 
 def body_prop(body: Body, light: Light, time: float) -> Prop:
-    """A body as a thing to place."""
+    """Return the prop that shows a body; blinkers flash with time."""
     lit = body.lights & ~(LEFT_BLINKER | RIGHT_BLINKER)
     if time % 0.9 < 0.45:
         lit = body.lights
-    if CATALOGUE[body.type_id].kind != "pedestrian" and light.night > 0.5 and not lit & LIT:
-        lit |= LOW_BEAM  # nobody drives unlit at night, so the town turns them on if the client has not
+    if CATALOGUE[body.type_id].kind != "pedestrian" and light.night > 0.5 and not lit & LIGHTS_ON:
+        lit |= LOW_BEAM  # the simulator turns lights on at night if the client has not
     name = body_model(body.type_id, body.speed, body.phase)
     return Prop(name, body.transform.matrix(), linear(body.colour), lit, body.actor_id & 0xFFFF)
 
 
-def headlights(bodies: Crowd, view: View, light: Light) -> np.ndarray:
-    """The dipped beams (n, 6) nearest to the camera: position and direction."""
+def headlights(bodies: PropGroup, view: View, light: Light) -> np.ndarray:
+    """Return position and direction (n, 6) of the headlight beams nearest to the camera."""
     if light.night < 0.05:
         return np.empty((0, 6))
     beams = []
-    for body, thing in zip(bodies.props, bodies.models, strict=True):
+    for body, model in zip(bodies.props, bodies.models, strict=True):
         if body.model.startswith("vehicle") and body.lit & (LOW_BEAM | HIGH_BEAM):
             turn = body.matrix[:3, :3]
-            at = turn @ [thing.centre[0] + thing.footprint[0], 0, 0.72] + body.matrix[:3, 3]
+            at = turn @ [model.centre[0] + model.footprint[0], 0, 0.72] + body.matrix[:3, 3]
             beams.append((float(np.linalg.norm(at - view.position)), *at, *(turn @ [0.999, 0, -0.045])))
     beams.sort()
-    return np.array([beam[1:] for beam in beams[:HEADLIGHTS] if beam[0] < 90.0]).reshape(-1, 6)
+    return np.array([beam[1:] for beam in beams[:MAX_HEADLIGHTS] if beam[0] < 90.0]).reshape(-1, 6)

@@ -1,22 +1,17 @@
-"""Roofs, with what stands out of them."""
+"""Roofs with dormers, chimneys and other superstructures."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from simulator.drawing.designs import BAY, Design
-from simulator.drawing.mesh import (
-    BUILDING,
-    UNIT,
-    Look,
-    Mesh,
-)
+from simulator.drawing.mesh import BUILDING, UNIT, Look, Mesh
 
-EAVES = 0.35
+EAVES = 0.35  # metres by which a sloping roof projects over the wall
 
 
 def flat_roof(mesh: Mesh, design: Design, top: float, rng: np.random.Generator) -> None:
-    """A parapet, gravel, and what stands on it."""
+    """Add a parapet, a stair house, ventilation units and an aerial."""
     x, y = design.depth / 2, design.width / 2
     look = Look(BUILDING, tuple(0.3 + 0.6 * c for c in design.colour), "concrete")
     for x0, x1, y0, y1 in (
@@ -39,7 +34,7 @@ def flat_roof(mesh: Mesh, design: Design, top: float, rng: np.random.Generator) 
 
 
 def gable_roof(mesh: Mesh, design: Design, top: float, rng: np.random.Generator) -> None:
-    """Two slopes, the ridge along the street."""
+    """Add two slopes with the ridge along the street."""
     x, y, z = design.depth / 2 + EAVES, design.width / 2 + 0.1, top + 0.3
     ridge = z + x * rng.uniform(0.62, 0.85)
     tiles = roof_look(rng)
@@ -58,11 +53,11 @@ def gable_roof(mesh: Mesh, design: Design, top: float, rng: np.random.Generator)
         gable,
         np.array([(0, 1), (1.0, 1), (0.5, 0.5)]),
     )
-    on_roof(mesh, design, z, ridge, x, tiles, rng)
+    dormers_and_chimneys(mesh, design, z, ridge, x, tiles, rng)
 
 
 def hip_roof(mesh: Mesh, design: Design, top: float, rng: np.random.Generator) -> None:
-    """Four slopes."""
+    """Add four slopes."""
     x, y, z = design.depth / 2 + EAVES, design.width / 2 + EAVES, top + 0.3
     ridge, end = z + x * rng.uniform(0.6, 0.8), max(0.0, y - x)
     tiles = roof_look(rng)
@@ -80,11 +75,11 @@ def hip_roof(mesh: Mesh, design: Design, top: float, rng: np.random.Generator) -
         tiles,
         np.array([(0, 2), (2, 2), (1, 0)]),
     )
-    on_roof(mesh, design, z, ridge, x, tiles, rng)
+    dormers_and_chimneys(mesh, design, z, ridge, x, tiles, rng)
 
 
 def mansard_roof(mesh: Mesh, design: Design, top: float, rng: np.random.Generator) -> None:
-    """A steep storey of slates with windows in it, nearly flat on top."""
+    """Add a steep storey of slate with dormers, nearly flat on top."""
     x, y, z = design.depth / 2 + 0.1, design.width / 2, top + 0.3
     inner, high = x - 1.0, z + 2.7
     slate = Look(BUILDING, (1.0, 1.0, 1.0), "slate", gloss=0.05)
@@ -117,15 +112,15 @@ def mansard_roof(mesh: Mesh, design: Design, top: float, rng: np.random.Generato
 
 
 def roof_look(rng: np.random.Generator) -> Look:
-    """Clay or slate."""
+    """Return a random look of clay tiles or slate."""
     tone = rng.uniform(0.75, 1.15)
     return Look(BUILDING, (tone, tone, tone), "roof" if rng.random() < 0.65 else "slate", gloss=0.04)
 
 
-def on_roof(
+def dormers_and_chimneys(
     mesh: Mesh, design: Design, z: float, ridge: float, x: float, tiles: Look, rng: np.random.Generator
 ) -> None:
-    """Dormers in the front slope, and chimneys."""
+    """Add dormers to the front slope, and chimneys, if the design has them."""
     if "dormers" in design.extras:
         for i in range(design.bays[0]):
             if rng.random() < 0.6:
@@ -135,19 +130,19 @@ def on_roof(
         chimneys(mesh, design, ridge, rng)
 
 
-def dormer(mesh: Mesh, x: float, y: float, z: float, high: float, tiles: Look) -> None:
-    """A small window that stands out of a roof."""
+def dormer(mesh: Mesh, x: float, y: float, z: float, height: float, tiles: Look) -> None:
+    """Add a dormer window; x: its front, z: its sill height, height: above the sill."""
     frame = Look(BUILDING, (0.78, 0.78, 0.75))
-    mesh.box((x - 2.2, y - 0.62, z - 0.3), (x, y + 0.62, z + high), frame, top=tiles)
+    mesh.box((x - 2.2, y - 0.62, z - 0.3), (x, y + 0.62, z + height), frame, top=tiles)
     glass = Look(BUILDING, (0.03, 0.035, 0.04), gloss=0.9)
     f = x + 0.01
     for a, b in ((y - 0.5, y - 0.04), (y + 0.04, y + 0.5)):
-        mesh.quads([[(f, a, z + 0.1), (f, b, z + 0.1), (f, b, z + high - 0.12), (f, a, z + high - 0.12)]], glass)
-    mesh.box((x - 2.2, y - 0.75, z + high), (x + 0.18, y + 0.75, z + high + 0.1), tiles, bottom=True)
+        mesh.quads([[(f, a, z + 0.1), (f, b, z + 0.1), (f, b, z + height - 0.12), (f, a, z + height - 0.12)]], glass)
+    mesh.box((x - 2.2, y - 0.75, z + height), (x + 0.18, y + 0.75, z + height + 0.1), tiles, bottom=True)
 
 
 def chimneys(mesh: Mesh, design: Design, ridge: float, rng: np.random.Generator) -> None:
-    """One or two brick stacks with pots."""
+    """Add one or two brick chimneys with pots."""
     for side in (-1, 1)[: int(rng.integers(1, 3))]:
         y, x = side * (design.width / 2 - 0.8), rng.uniform(-0.8, 0.8)
         mesh.box(

@@ -1,4 +1,4 @@
-"""Puts a town together: ground, houses, props, horizon, lamps, textures."""
+"""Assembly of a town: ground, buildings, props, horizon, lamps and textures."""
 
 from __future__ import annotations
 
@@ -14,22 +14,23 @@ from simulator.drawing import furniture, horizon, plots, street
 from simulator.drawing.atmosphere import Light
 from simulator.drawing.furniture import LAMP_HEAD, LAMP_ON, STATES
 from simulator.drawing.lamplight import Lamps
-from simulator.drawing.mesh import POLE, Look, Mesh, Triangles, concatenate, turn_matrix
+from simulator.drawing.mesh import POLE, Look, Mesh, Triangles, concatenate, pose_matrix
 from simulator.drawing.stage import Prop, Stage
 from simulator.drawing.textures import Textures, paint_textures
 from simulator.roads.ground import KERB_HEIGHT
 from simulator.roads.road_network import RoadNetwork, Signal
 
 LAMP_CELL, LAMP_REACH = 8.0, 34.0  # metres
-DUSK = 0.35  # of `Light.night`, when the lamps go on
-FIRST_OBJECT = 20_000  # numbers of fixed things in instance pictures; actors count from 1
+DUSK = 0.35  # value of `Light.night` above which the street lamps are on
+FIRST_OBJECT = 20_000  # fixed objects count from here in instance images, actors from 1; signals count down
 
 
 @dataclass(frozen=True)
 class Scenery:
-    """A town that stands still. footprints: outlines (n, 2) of the buildings.
+    """The fixed part of a town.
 
-    is_lamp (n,): which props are street lamps; signals: indices of those that are traffic lights.
+    footprints: outlines (n, 2) of the buildings; is_lamp (n,): which props are street lamps; signals: indices of the
+    props that are traffic lights.
     """
 
     stage: Stage
@@ -39,31 +40,30 @@ class Scenery:
     is_lamp: np.ndarray
     signals: np.ndarray
 
-    def lit(self, light: Light, light_states: Mapping[int, str]) -> np.ndarray:
-        """The light bits (n,) of all fixed props."""
-        crowd = self.stage.crowd
-        lit = np.where(self.is_lamp, LAMP_ON if light.night > DUSK else 0, 0)
+    def light_bits(self, light: Light, light_states: Mapping[int, str]) -> np.ndarray:
+        """Return the light bits (n,) of all fixed props; light_states: as in `Renderer.render`."""
+        light_bits = np.where(self.is_lamp, LAMP_ON if light.night > DUSK else 0, 0)
         for index in self.signals:
-            state = light_states.get(crowd.props[index].signal, "red")
-            lit[index] = STATES.get(state.lower(), 0)
-        return lit
+            state = light_states.get(self.stage.fixed_props.props[index].signal, "red")
+            light_bits[index] = STATES.get(state.lower(), 0)
+        return light_bits
 
 
 def build_scenery(network: RoadNetwork, seed: int) -> Scenery:
-    """Builds a town. Equal networks and seeds give equal towns."""
-    # A process, not a thread: painting and building are both Python. Spawned, because servers have threads by now.
-    painter = ProcessPoolExecutor(1, get_context("spawn"))
-    textures = painter.submit(paint_textures, seed)
+    """Build a town. Equal networks and seeds produce equal towns."""
+    # a process, because painting and building both hold the GIL; spawned, because forking is unsafe with threads
+    worker = ProcessPoolExecutor(1, get_context("spawn"))
+    pending = worker.submit(paint_textures, seed)
     rng = np.random.default_rng([seed, network.seed, 5])
     land = street.survey(network)
     ground = Mesh()
     street.draw_ground(ground, network, land)
     site = plots.furnish(network, land, rng)
-    far, trees = horizon.surroundings(land, rng)
+    distant, trees = horizon.surroundings(land, rng)
     for x, y in trees:
         site.tree(x, y, scale=1.2)
-    wires(site)
-    parts = [ground.build(), *numbered(site.parts), *far]
+    add_power_lines(site)
+    parts = [ground.build(), *number_objects(site.parts), *distant]
     props = [
         Prop(name, matrix, tint, object=FIRST_OBJECT + len(site.parts) + i)
         for i, (name, matrix, tint) in enumerate(site.props)
@@ -72,20 +72,20 @@ def build_scenery(network: RoadNetwork, seed: int) -> Scenery:
     stage = Stage(concatenate(parts), props)
     is_lamp = np.array([prop.model == "lamp" for prop in props])
     signals = np.flatnonzero([prop.signal >= 0 for prop in props])
-    painted = textures.result()
-    painter.shutdown(wait=False)
-    return Scenery(stage, painted, place_lamps(props, land), site.footprints, is_lamp, signals)
+    textures = pending.result()
+    worker.shutdown(wait=False)
+    return Scenery(stage, textures, place_lamps(props, land), site.footprints, is_lamp, signals)
 
 
-def numbered(parts: list[Triangles]) -> list[Triangles]:
-    """The same things, each with its own object number."""
+def number_objects(parts: list[Triangles]) -> list[Triangles]:
+    """Give each part its own object number, in place; return the parts."""
     for i, part in enumerate(parts):
         part.object[:] = FIRST_OBJECT + i
     return parts
 
 
 def signal_prop(signal: Signal) -> Prop:
-    """A traffic light or sign."""
+    """Return the prop of a traffic light or sign."""
     pose = signal.transform
     if signal.kind == "traffic_light":
         name = f"lights {round(min(signal.reach, 11.0))}"
@@ -94,7 +94,7 @@ def signal_prop(signal: Signal) -> Prop:
         name = f"sign speed {speeds[np.abs(speeds - signal.value).argmin()]}"
     else:
         name = f"sign {signal.kind}"
-    matrix = turn_matrix(pose.x, pose.y, KERB_HEIGHT, pose.yaw)
+    matrix = pose_matrix(pose.x, pose.y, KERB_HEIGHT, pose.yaw)
     return Prop(
         name,
         matrix,
@@ -104,23 +104,23 @@ def signal_prop(signal: Signal) -> Prop:
 
 
 def place_lamps(props: list[Prop], land: street.Land) -> Lamps:
-    """Where the street lamps shine from, and which of them each square of the ground is lit by."""
+    """Return the positions of the street lamps, and the nearest four of each cell of the ground."""
     heads = [(prop.matrix @ [*LAMP_HEAD, 1.0])[:3] for prop in props if prop.model == "lamp"]
     heads = np.array(heads).reshape(-1, 3)
     shape = np.ceil(np.array(land.used.shape) * land.CELL / LAMP_CELL).astype(int)
     cells = np.full((*shape, 4), -1, np.int32)
     if len(heads):
         rows, columns = np.indices(shape)
-        middles = land.corner + (np.stack([columns, rows], axis=-1) + 0.5) * LAMP_CELL
-        distance = np.hypot(middles[..., 0, None] - heads[:, 0], middles[..., 1, None] - heads[:, 1])
+        centres = land.corner + (np.stack([columns, rows], axis=-1) + 0.5) * LAMP_CELL
+        distance = np.hypot(centres[..., 0, None] - heads[:, 0], centres[..., 1, None] - heads[:, 1])
         nearest = np.argsort(distance, axis=-1, kind="stable")[..., :4]
         reached = np.take_along_axis(distance, nearest, axis=-1) < LAMP_REACH
         cells[..., : nearest.shape[-1]] = np.where(reached, nearest, -1)
     return Lamps(heads, cells, land.corner.astype(float), LAMP_CELL)
 
 
-def wires(site: plots.Site) -> None:
-    """Power lines that sag between neighbouring poles."""
+def add_power_lines(site: plots.Site) -> None:
+    """Add sagging power lines between neighbouring poles."""
     poles = [matrix for name, matrix, _ in site.props if name == "power"]
     mesh, wire = Mesh(), Look(POLE, (0.02, 0.02, 0.02))
     for one, other in pairwise(poles):
@@ -128,8 +128,8 @@ def wires(site: plots.Site) -> None:
             continue
         for y, z in ((-0.9, 7.85), (0.9, 7.85), (-0.45, 8.55), (0.45, 8.55)):
             a, b = (one @ [0, y, z, 1])[:3], (other @ [0, y, z, 1])[:3]
-            share = np.linspace(0, 1, 7)[:, None]
-            line = a + (b - a) * share - np.array([0, 0, 1.0]) * 3.0 * share * (1 - share)
+            t = np.linspace(0, 1, 7)[:, None]
+            line = a + (b - a) * t - np.array([0, 0, 1.0]) * 3.0 * t * (1 - t)
             for p, q in pairwise(line):
                 mesh.tube(p, q, 0.012, None, wire, 3, caps=False)
     if mesh.parts:

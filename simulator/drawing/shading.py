@@ -1,4 +1,4 @@
-"""The light that a point of the town sends to the camera: sun, sky, lamps, reflections, haze."""
+"""Shading: the light that a surface point sends to the camera, from sun, sky, lamps, reflections and haze."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from simulator.drawing.lamplight import (
     lamplight,
     lit_window,
 )
-from simulator.drawing.mesh import CUTOUT, FOLIAGE, HILL, OPEN, PAVED, TWO_SIDED, WINDOWS, Triangles
+from simulator.drawing.mesh import CUTOUT, DISTANT, FOLIAGE, NO_OCCLUSION, PAVED, TWO_SIDED, WINDOWS, Triangles
 from simulator.drawing.raster import LAST_LEVEL, LEAF, TEXTURE_SIZE, View
-from simulator.drawing.sky import bilinear, hazed, surroundings
+from simulator.drawing.sky import add_haze, bilinear, environment
 from simulator.drawing.textures import Textures
 
-ANISOTROPY = 0.32  # how far the longer side of a pixel's footprint blurs a texture
+ANISOTROPY = 0.32  # factor on the longer side of a pixel's footprint: more aliasing, less blur
 
 
 class ShadowMap(NamedTuple):
-    """distance (n, n): how far along the light the first thing is; see `raster.cast_shadows` for the rest."""
+    """distance (n, n): metres along the light to the first surface; see `raster.cast_shadows` for the other fields."""
 
     distance: np.ndarray
     axes: np.ndarray
@@ -36,28 +36,28 @@ class ShadowMap(NamedTuple):
 
 
 class Scene(NamedTuple):
-    """All that light depends on but weather and camera.
+    """All inputs of shading except weather and camera.
 
-    contact (n, n): share of skylight that reaches the ground, about contact_corner, contact_scale texels a
-    metre. headlights (n, 6): position and direction. mirror, haze_mirror (h, w, 3): what a puddle and what a
-    wet road reflect, at half the picture's size; empty when it is dry.
+    contact, contact_corner, contact_scale: contact shadows, see `shadows.Shadows`. headlights (n, 6): position and
+    direction. mirror, blurred_mirror (h, w, 3): reflections in puddles and on wet ground, at half the image's size;
+    empty when it is dry.
     """
 
     triangles: Triangles
     textures: Textures
-    shadow: ShadowMap
+    shadow_map: ShadowMap
     lamps: Lamps
     contact: np.ndarray
     contact_corner: np.ndarray
     contact_scale: float
     headlights: np.ndarray
     mirror: np.ndarray
-    haze_mirror: np.ndarray
+    blurred_mirror: np.ndarray
 
 
 @njit(**LEAF)
-def texel(texels: np.ndarray, offset: int, texture: int, level: int, u: float, v: float) -> tuple:
-    """One mip level, bilinear: red, green, blue, alpha in 0..1."""
+def sample_level(texels: np.ndarray, offset: int, texture: int, level: int, u: float, v: float) -> tuple:
+    """Sample one mip level bilinearly: red, green, blue, alpha in 0..1."""
     size = TEXTURE_SIZE >> level
     u, v, mask = u * size - 0.5, v * size - 0.5, size - 1
     iu, iv = floor(u), floor(v)
@@ -78,46 +78,46 @@ def texel(texels: np.ndarray, offset: int, texture: int, level: int, u: float, v
 
 
 @njit(**LEAF)
-def textured(textures: Textures, texture: int, u: float, v: float, footprint: float) -> tuple:
-    """A texture filtered to a footprint in texels: red, green, blue, alpha in 0..1."""
+def sample_texture(textures: Textures, texture: int, u: float, v: float, footprint: float) -> tuple:
+    """Sample a texture, filtered to a footprint in texels: red, green, blue, alpha in 0..1."""
     level = min(log2(footprint), float(LAST_LEVEL)) if footprint > 1.0 else 0.0
     low = int(level)
-    share = level - low
-    r, g, b, a = texel(textures.texels, textures.offsets[low], texture, low, u, v)
-    if share > 0.1 and low < LAST_LEVEL:
-        r1, g1, b1, a1 = texel(textures.texels, textures.offsets[low + 1], texture, low + 1, u, v)
-        r, g, b, a = r + (r1 - r) * share, g + (g1 - g) * share, b + (b1 - b) * share, a + (a1 - a) * share
+    fraction = level - low
+    r, g, b, a = sample_level(textures.texels, textures.offsets[low], texture, low, u, v)
+    if fraction > 0.1 and low < LAST_LEVEL:
+        r1, g1, b1, a1 = sample_level(textures.texels, textures.offsets[low + 1], texture, low + 1, u, v)
+        r, g, b, a = r + (r1 - r) * fraction, g + (g1 - g) * fraction, b + (b1 - b) * fraction, a + (a1 - a) * fraction
     return r, g, b, a
 
 
 @njit(**LEAF)
-def sunlit(x: float, y: float, z: float, shadow: ShadowMap) -> float:
-    """Share of the sun that reaches a point, softened over three texels of the shadow map."""
-    axes, distance = shadow.axes, shadow.distance
-    u = (axes[0, 0] * x + axes[0, 1] * y + axes[0, 2] * z - shadow.corner[0]) * shadow.scale - 0.5
-    v = (axes[1, 0] * x + axes[1, 1] * y + axes[1, 2] * z - shadow.corner[1]) * shadow.scale - 0.5
-    far = axes[2, 0] * x + axes[2, 1] * y + axes[2, 2] * z - 0.06
+def sun_visibility(x: float, y: float, z: float, shadow_map: ShadowMap) -> float:
+    """Return the fraction of the sun visible from a point, softened over three texels of the shadow map."""
+    axes, distance = shadow_map.axes, shadow_map.distance
+    u = (axes[0, 0] * x + axes[0, 1] * y + axes[0, 2] * z - shadow_map.corner[0]) * shadow_map.scale - 0.5
+    v = (axes[1, 0] * x + axes[1, 1] * y + axes[1, 2] * z - shadow_map.corner[1]) * shadow_map.scale - 0.5
+    light_depth = axes[2, 0] * x + axes[2, 1] * y + axes[2, 2] * z - 0.06
     iu, iv = floor(u), floor(v)
-    size = len(shadow.distance)
+    size = len(shadow_map.distance)
     if iu < 1 or iv < 1 or iu >= size - 2 or iv >= size - 2:
         return 1.0
-    # the diagonals of the 4 x 4 texels: where they agree, the rest does, but for things thinner than a texel
+    # test the diagonals of the 4 x 4 texels first: if they agree, so do the others, except near very thin objects
     lit = 0
     for k in range(-1, 3):
-        lit += (distance[iv + k, iu + k] > far) + (distance[iv + k, iu + 1 - k] > far)
+        lit += (distance[iv + k, iu + k] > light_depth) + (distance[iv + k, iu + 1 - k] > light_depth)
     if lit == 0 or lit == 8:
         return lit / 8.0
     fu, fv, total = u - iu, v - iv, 0.0
     for j in range(-1, 3):
-        line = (1.0 - fu) * (distance[iv + j, iu - 1] > far) + (distance[iv + j, iu] > far)
-        line += (distance[iv + j, iu + 1] > far) + fu * (distance[iv + j, iu + 2] > far)
+        line = (1.0 - fu) * (distance[iv + j, iu - 1] > light_depth) + (distance[iv + j, iu] > light_depth)
+        line += (distance[iv + j, iu + 1] > light_depth) + fu * (distance[iv + j, iu + 2] > light_depth)
         total += line * (1.0 - fv if j == -1 else (fv if j == 2 else 1.0))
     return total / 9.0
 
 
 @njit(**LEAF)
-def contact(x: float, y: float, scene: Scene) -> float:
-    """Share of skylight that reaches the ground beside and under things."""
+def contact_light(x: float, y: float, scene: Scene) -> float:
+    """Return the fraction of skylight that reaches the ground beside and under objects."""
     u = (x - scene.contact_corner[0]) * scene.contact_scale - 0.5
     v = (y - scene.contact_corner[1]) * scene.contact_scale - 0.5
     size = len(scene.contact)
@@ -127,8 +127,8 @@ def contact(x: float, y: float, scene: Scene) -> float:
 
 
 @njit(**LEAF)
-def puddle_share(x: float, y: float, light: Light, stains: np.ndarray) -> float:
-    """1 inside puddles, 0 outside, with a soft rim."""
+def puddle_coverage(x: float, y: float, light: Light, stains: np.ndarray) -> float:
+    """Return 1 inside puddles and 0 outside, with a soft edge."""
     if light.puddles <= 0.0:
         return 0.0
     depth = bilinear(stains, x * 16.0, y * 16.0) * 0.6 + bilinear(stains, x * 3.7, y * 3.7) * 0.4
@@ -136,22 +136,22 @@ def puddle_share(x: float, y: float, light: Light, stains: np.ndarray) -> float:
 
 
 @njit(**LEAF)
-def reflected(x: float, y: float, share: float, scene: Scene) -> tuple:
-    """What lies mirrored under a pixel: sharp at share 1, smeared at 0."""
+def reflection(x: float, y: float, sharpness: float, scene: Scene) -> tuple:
+    """Return the mirror image at a pixel position: sharp at sharpness 1, blurred at 0."""
     rows, columns = scene.mirror.shape[0], scene.mirror.shape[1]
     column = min(max(int(x * 0.5), 0), columns - 1)
     row = min(max(int(y * 0.5), 0), rows - 1)
-    sharp, smeared = scene.mirror[row, column], scene.haze_mirror[row, column]
+    sharp, blurred = scene.mirror[row, column], scene.blurred_mirror[row, column]
     return (
-        smeared[0] + (sharp[0] - smeared[0]) * share,
-        smeared[1] + (sharp[1] - smeared[1]) * share,
-        smeared[2] + (sharp[2] - smeared[2]) * share,
+        blurred[0] + (sharp[0] - blurred[0]) * sharpness,
+        blurred[1] + (sharp[1] - blurred[1]) * sharpness,
+        blurred[2] + (sharp[2] - blurred[2]) * sharpness,
     )
 
 
 @njit(**LEAF)
 def barycentric(edges: np.ndarray, x: float, y: float) -> tuple:
-    """(depth, weights of the three corners) at a pixel position, the weights held inside the triangle."""
+    """Return (depth, weights of the three corners) at a pixel position, the weights clamped to 0..1."""
     e0 = edges[0] * x + edges[1] * y + edges[2]
     e1 = edges[3] * x + edges[4] * y + edges[5]
     z = 1.0 / max(e0 + e1 + edges[6] * x + edges[7] * y + edges[8], 1e-6)
@@ -161,7 +161,7 @@ def barycentric(edges: np.ndarray, x: float, y: float) -> tuple:
 
 @njit(**LEAF)
 def footprint(edges: np.ndarray, p: np.ndarray, u: float, v: float, z: float) -> float:
-    """Texels that a pixel covers, from the derivatives of u and v; long thin footprints are cut short."""
+    """Return the size in texels of a pixel's footprint, from the derivatives of u and v; see ANISOTROPY."""
     za, zb = edges[0] + edges[3] + edges[6], edges[1] + edges[4] + edges[7]
     ux = (edges[0] * p[0] + edges[3] * p[2] + edges[6] * p[4] - u * za) * z
     uy = (edges[1] * p[0] + edges[4] * p[2] + edges[7] * p[4] - u * zb) * z
@@ -172,58 +172,58 @@ def footprint(edges: np.ndarray, p: np.ndarray, u: float, v: float, z: float) ->
 
 
 @njit(**LEAF)
-def ground_water(x: float, y: float, scene: Scene, light: Light) -> tuple:
-    """(factor on the colour, wetness, share of puddle) of paved ground at a place."""
+def ground_wetness(x: float, y: float, scene: Scene, light: Light) -> tuple:
+    """Return (factor on the colour, wetness, puddle coverage) of paved ground at x, y."""
     stains = scene.textures.stains
     slow = bilinear(stains, x * 5.0, y * 5.0) - 0.5
     grain = 1.0 + 0.30 * slow
     if light.wet <= 0.0:
         return grain, 0.0, 0.0
-    puddle = puddle_share(x, y, light, stains)
+    puddle = puddle_coverage(x, y, light, stains)
     wet = light.wet * (1.0 - 0.35 * min(max(slow * 8.0 - 0.4, 0.0), 1.0))
     return grain * (1.0 - 0.50 * wet - 0.15 * puddle), wet, puddle
 
 
 @njit(**LEAF)
-def wetted(
+def wet_colour(
     r: float, g: float, b: float, x: float, y: float, facing: float, tone: float, wet: float, puddle: float,
     scene: Scene,
 ) -> tuple:  # fmt: skip
-    """Colour of wet ground at a pixel position: its own, and by Schlick's share what it mirrors."""
+    """Mix the colour of wet ground with its reflection at a pixel position, by Schlick's approximation."""
     grazing = 1.0 + min(facing, 0.0)
     square = grazing * grazing
-    share = 0.03 + 0.97 * square * square * grazing
-    share *= puddle + (1.0 - puddle) * wet * (0.45 + 0.5 * tone)
-    r1, g1, b1 = reflected(x, y + 2.0 * (tone - 0.42) * (1.0 - puddle), puddle, scene)
-    return r + (r1 - r) * share, g + (g1 - g) * share, b + (b1 - b) * share
+    reflectance = 0.03 + 0.97 * square * square * grazing
+    reflectance *= puddle + (1.0 - puddle) * wet * (0.45 + 0.5 * tone)
+    r1, g1, b1 = reflection(x, y + 2.0 * (tone - 0.42) * (1.0 - puddle), puddle, scene)
+    return r + (r1 - r) * reflectance, g + (g1 - g) * reflectance, b + (b1 - b) * reflectance
 
 
 @njit(**LEAF)
-def polished(
+def glossy_colour(
     r: float, g: float, b: float, ax: float, ay: float, az: float, facing: float, gloss: float, sun: float,
     scene: Scene, light: Light,
 ) -> tuple:  # fmt: skip
-    """Colour of a glossy surface that mirrors what lies in the direction (ax, ay, az), and the sun."""
+    """Add the reflections of sun and environment to a glossy surface; (ax, ay, az): the reflected direction."""
     grazing = 1.0 + min(facing, 0.0)
     square = grazing * grazing
-    share = gloss * (0.09 + 0.85 * square * square)
-    r1, g1, b1 = surroundings(ax, ay, az, light, scene.textures.clouds)
-    shine = max(ax * light.sun[0] + ay * light.sun[1] + az * light.sun[2], 0.0)
-    shine = shine * shine
-    shine = shine * shine
-    shine = shine * shine
-    shine = shine * shine * shine * shine
-    shine = shine * shine * 2.2 * sun * gloss
+    reflectance = gloss * (0.09 + 0.85 * square * square)
+    r1, g1, b1 = environment(ax, ay, az, light, scene.textures.clouds)
+    specular = max(ax * light.sun[0] + ay * light.sun[1] + az * light.sun[2], 0.0)
+    specular = specular * specular
+    specular = specular * specular
+    specular = specular * specular
+    specular = specular * specular * specular * specular
+    specular = specular * specular * 2.2 * sun * gloss
     return (
-        r * (1 - share) + r1 * share + shine * light.beam[0],
-        g * (1 - share) + g1 * share + shine * light.beam[1],
-        b * (1 - share) + b1 * share + shine * light.beam[2],
+        r * (1 - reflectance) + r1 * reflectance + specular * light.beam[0],
+        g * (1 - reflectance) + g1 * reflectance + specular * light.beam[1],
+        b * (1 - reflectance) + b1 * reflectance + specular * light.beam[2],
     )
 
 
 @njit(**LEAF)
 def shade(t: int, edges: np.ndarray, x: float, y: float, scene: Scene, view: View, light: Light) -> tuple:
-    """Radiance of triangle `t`, with its edge functions, at a pixel position: red, green, blue."""
+    """Return the radiance of triangle `t`, with its edge functions, at a pixel position: red, green, blue."""
     triangles = scene.triangles
     p, flags = triangles.attributes[t], triangles.flags[t]
     z, b0, b1, b2 = barycentric(edges, x, y)
@@ -231,13 +231,13 @@ def shade(t: int, edges: np.ndarray, x: float, y: float, scene: Scene, view: Vie
     red, green, blue, alpha = 1.0, 1.0, 1.0, 1.0
     if triangles.texture[t] > 0:
         texels = footprint(edges, p, u, v, z)
-        red, green, blue, alpha = textured(scene.textures, triangles.texture[t], u, v, texels)
+        red, green, blue, alpha = sample_texture(scene.textures, triangles.texture[t], u, v, texels)
     tone = green
     red, green, blue = red * red * p[15], green * green * p[16], blue * blue * p[17]
-    dx, dy, dz = ray(x, y, view)
+    dx, dy, dz = pixel_ray(x, y, view)
     wx, wy, wz = view.position[0] + dx * z, view.position[1] + dy * z, view.position[2] + dz * z
-    long = sqrt(dx * dx + dy * dy + dz * dz)
-    dx, dy, dz = dx / long, dy / long, dz / long
+    length = sqrt(dx * dx + dy * dy + dz * dz)
+    dx, dy, dz = dx / length, dy / length, dz / length
     nx = b0 * p[6] + b1 * p[9] + b2 * p[12]
     ny = b0 * p[7] + b1 * p[10] + b2 * p[13]
     nz = b0 * p[8] + b1 * p[11] + b2 * p[14]
@@ -249,27 +249,27 @@ def shade(t: int, edges: np.ndarray, x: float, y: float, scene: Scene, view: Vie
     r, g, b, sun = diffuse(wx, wy, wz, nx, ny, nz, flags, scene, light)
     wet, puddle = 0.0, 0.0
     if flags & PAVED:
-        factor, wet, puddle = ground_water(wx, wy, scene, light)
+        factor, wet, puddle = ground_wetness(wx, wy, scene, light)
         red, green, blue = red * factor, green * factor, blue * factor
     r, g, b = r * red, g * green, b * blue
     if wet > 0.0 and len(scene.mirror) > 0:
-        r, g, b = wetted(r, g, b, x, y, facing, tone, wet, puddle, scene)
+        r, g, b = wet_colour(r, g, b, x, y, facing, tone, wet, puddle, scene)
     gloss = p[18] * (alpha if flags & WINDOWS else 1.0)
     if gloss > 0.02 and not flags & CUTOUT:
         ax, ay, az = dx - 2 * facing * nx, dy - 2 * facing * ny, dz - 2 * facing * nz
-        r, g, b = polished(r, g, b, ax, ay, az, facing, gloss, sun, scene, light)
+        r, g, b = glossy_colour(r, g, b, ax, ay, az, facing, gloss, sun, scene, light)
     if p[19] > 0.0:
         glow = p[19] * (1.0 - 0.82 * light.night)
         r, g, b = r + red * glow, g + green * glow, b + blue * glow
     if flags & WINDOWS and light.night > 0.05 and alpha > 0.1:
         bright = lit_window(u, v, triangles.object[t]) * alpha * light.night * (0.06 + tone * tone)
         r, g, b = r + bright * WINDOW_COLOUR[0], g + bright * WINDOW_COLOUR[1], b + bright * WINDOW_COLOUR[2]
-    return hazed(r, g, b, z * long, dx, dy, light, flags & HILL)
+    return add_haze(r, g, b, z * length, dx, dy, light, flags & DISTANT)
 
 
 @njit(**LEAF)
-def ray(x: float, y: float, view: View) -> tuple:
-    """Direction in the world, not of unit length, of a pixel position: one metre ahead of the camera."""
+def pixel_ray(x: float, y: float, view: View) -> tuple:
+    """Return the world vector from the camera to a pixel position at depth one metre."""
     rx, ry = (x - view.centre_x) / view.focal, (view.centre_y - y) / view.focal
     return (
         view.rows[0, 0] * rx + view.rows[1, 0] * ry + view.rows[2, 0],
@@ -282,21 +282,21 @@ def ray(x: float, y: float, view: View) -> tuple:
 def diffuse(
     wx: float, wy: float, wz: float, nx: float, ny: float, nz: float, flags: int, scene: Scene, light: Light
 ) -> tuple:
-    """Light that falls on a matt surface (red, green, blue), and the share of the sun that reaches it."""
-    towards = nx * light.sun[0] + ny * light.sun[1] + nz * light.sun[2]
+    """Return the light on a matt surface (red, green, blue) and the fraction of the sun that reaches it."""
+    cos_sun = nx * light.sun[0] + ny * light.sun[1] + nz * light.sun[2]
     if flags & FOLIAGE:
-        towards = 0.32 + 0.68 * towards
+        cos_sun = 0.32 + 0.68 * cos_sun
     sun = 0.0
-    if towards > 0.0 and light.beam[0] > 0.005:
-        out = 0.75 if flags & FOLIAGE else 0.05 + 0.10 * (1.0 - min(towards, 1.0))
-        sun = sunlit(wx + nx * out, wy + ny * out, wz + nz * out, scene.shadow)
-    direct = max(towards, 0.0) * sun
+    if cos_sun > 0.0 and light.beam[0] > 0.005:
+        offset = 0.75 if flags & FOLIAGE else 0.05 + 0.10 * (1.0 - min(cos_sun, 1.0))
+        sun = sun_visibility(wx + nx * offset, wy + ny * offset, wz + nz * offset, scene.shadow_map)
+    direct = max(cos_sun, 0.0) * sun
     upward = 0.5 + 0.5 * nz
     open_sky = 1.0
-    if not flags & OPEN:
+    if not flags & NO_OCCLUSION:
         open_sky = 1.0 - 0.42 * exp(-max(wz, 0.0) * 0.9) * (1.0 - max(nz, 0.0))
     if nz > 0.7 and wz < 0.4:
-        open_sky *= contact(wx, wy, scene)
+        open_sky *= contact_light(wx, wy, scene)
     bounce = (1 - upward) * 0.40
     bounce_sun = (1 - upward) * 0.10 * light.sun[2]
     r = light.ambient[0] * (upward + bounce) * open_sky + light.beam[0] * (direct + bounce_sun * open_sky)

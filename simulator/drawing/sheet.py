@@ -1,4 +1,4 @@
-"""A contact sheet of the town: twelve pictures beside their labels, from three maps in six weathers.
+"""A contact sheet of the town: twelve images beside their labels, from three maps in six weathers.
 
 python -m simulator.drawing.sheet OUT.png [--width 480] [--height 320] [--seed 1]
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from simulator.catalogue import CATALOGUE
+from simulator.actor_catalogue import CATALOGUE
 from simulator.drawing.renderer import Body, Camera, Renderer
 from simulator.geometry import Transform
 from simulator.roads.ground import KERB_HEIGHT
@@ -19,7 +19,7 @@ from simulator.roads.maps import MAPS, build_map
 from simulator.roads.road_network import RoadNetwork
 from simulator.weather import Weather
 
-COLOURS = {  # of CARLA's CityScapesPalette, 0.9.14 and later; RGB
+COLOURS = {  # RGB by label id, CARLA's CityScapesPalette (0.9.14 and later)
     0: (0, 0, 0),
     1: (128, 64, 128),
     2: (244, 35, 232),
@@ -44,8 +44,8 @@ COLOURS = {  # of CARLA's CityScapesPalette, 0.9.14 and later; RGB
     24: (157, 234, 50),
     25: (81, 0, 81),
 }
-# CARLA's presets of these names: cloudiness, precipitation, deposits, wind, sun azimuth, sun altitude,
-# fog density, fog distance, fog falloff, wetness
+# CARLA's weather presets: cloudiness, precipitation, deposits, wind, sun azimuth, sun altitude, fog density,
+# fog distance, fog falloff, wetness
 PRESETS: dict[str, Weather] = {
     "ClearNoon": Weather(5, 0, 0, 10, -1, 45, 2, 0.75, 0.1, 0),
     "CloudyNoon": Weather(60, 0, 0, 10, -1, 45, 3, 0.75, 0.1, 0),
@@ -65,11 +65,11 @@ PRESETS: dict[str, Weather] = {
     "HardRainNight": Weather(100, 100, 90, 100, -1, -90, 100, 0.75, 0.1, 100),
     "DustStorm": Weather(100, 0, 0, 100, -1, 45, 2, 0.75, 0.1, 0, dust_storm=100),
 }
-SHOWN = ("ClearNoon", "ClearSunset", "CloudyNoon", "WetNight", "HardRainNoon", "WetSunset")
+SHOWN_PRESETS = ("ClearNoon", "ClearSunset", "CloudyNoon", "WetNight", "HardRainNoon", "WetSunset")
 
 
-def traffic(network: RoadNetwork, seed: int) -> list[Body]:
-    """Vehicles on the lanes and people on the sidewalks and crossings, the same for equal seeds."""
+def place_traffic(network: RoadNetwork, seed: int) -> list[Body]:
+    """Return vehicles on the lanes and pedestrians on sidewalks and crossings, equal for equal seeds."""
     rng = np.random.default_rng(seed)
     vehicles = [name for name in CATALOGUE if name.startswith("vehicle")]
     walkers = [name for name in CATALOGUE if name.startswith("walker")]
@@ -82,10 +82,12 @@ def traffic(network: RoadNetwork, seed: int) -> list[Body]:
             for s in np.arange(8.0 + rng.uniform(0, step), road.length - 8.0, step * 1.4):
                 pose = road.lane_pose(lane.id, float(s + rng.uniform(-3, 3)))
                 if lane.kind == "sidewalk":
-                    side = rng.uniform(-0.9, 0.9)
+                    offset = rng.uniform(-0.9, 0.9)
                     yaw = pose.yaw + 180.0 * rng.integers(2)
-                    turn = np.radians(pose.yaw)
-                    pose = Transform(pose.x - side * np.sin(turn), pose.y + side * np.cos(turn), KERB_HEIGHT, yaw=yaw)
+                    heading = np.radians(pose.yaw)
+                    pose = Transform(
+                        pose.x - offset * np.sin(heading), pose.y + offset * np.cos(heading), KERB_HEIGHT, yaw=yaw
+                    )
                 places.append((pose, names, speed))
     for crossing in network.crossings:
         road = network.roads[crossing.road]
@@ -101,49 +103,49 @@ def traffic(network: RoadNetwork, seed: int) -> list[Body]:
     return bodies
 
 
-def without_collisions(bodies: list[Body], pose: Transform) -> list[Body]:
-    """The bodies that do not stand in the camera."""
+def clear_of_camera(bodies: list[Body], pose: Transform) -> list[Body]:
+    """Return the bodies that are not within 6.5 m of the camera."""
     return [b for b in bodies if np.hypot(b.transform.x - pose.x, b.transform.y - pose.y) > 6.5]
 
 
 def light_states(network: RoadNetwork) -> dict[int, str]:
-    """Group 0 green, the others red."""
+    """Return the states of the traffic lights: group 0 green, the others red."""
     return {n: "green" if s.group == 0 else "red" for n, s in network.signals.items() if s.kind == "traffic_light"}
 
 
-def in_colour(picture: np.ndarray) -> np.ndarray:
-    """A label picture in CARLA's colours, BGR uint8."""
+def colour_labels(image: np.ndarray) -> np.ndarray:
+    """Show a semantic segmentation image in CARLA's colours, BGR uint8."""
     table = np.zeros((256, 3), np.uint8)
     for label, colour in COLOURS.items():
         table[label] = colour[::-1]
-    return table[picture[..., 2]]
+    return table[image[..., 2]]
 
 
 def contact_sheet(width: int, height: int, seed: int) -> np.ndarray:
-    """The sheet, BGR uint8 (6 height, 4 width, 3)."""
+    """Return the sheet, BGR uint8 (6 * height, 4 * width, 3)."""
     cells = []
     for name in MAPS:
         network = build_map(name, seed)
         renderer = Renderer(network, seed)
-        bodies, states = traffic(network, seed), light_states(network)
+        bodies, states = place_traffic(network, seed), light_states(network)
         starts = network.spawn_points()
         for k in range(4):
             start = starts[(k * 37 + 5) % len(starts)]
             pose = Transform(start.x, start.y, 1.75, -4.0, start.yaw, 0.0)
             cameras = [Camera(kind, pose, width, height, 90.0) for kind in ("rgb", "semantic_segmentation")]
-            weather = PRESETS[SHOWN[len(cells) // 2 % len(SHOWN)]]
-            near = without_collisions(bodies, pose)
-            rgb, labels = renderer.render(cameras, near, weather, states, 1.0 + k)
-            cells += [rgb[..., :3], in_colour(labels)]
+            weather = PRESETS[SHOWN_PRESETS[len(cells) // 2 % len(SHOWN_PRESETS)]]
+            clear = clear_of_camera(bodies, pose)
+            rgb, labels = renderer.render(cameras, clear, weather, states, 1.0 + k)
+            cells += [rgb[..., :3], colour_labels(labels)]
     return np.vstack([np.hstack(cells[i : i + 4]) for i in range(0, len(cells), 4)])
 
 
 def main() -> None:
-    """Writes the sheet."""
+    """Write the sheet."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("out", type=Path, help="picture file to write")
-    parser.add_argument("--width", type=int, default=480, help="of each picture, pixels")
-    parser.add_argument("--height", type=int, default=320, help="of each picture, pixels")
+    parser.add_argument("out", type=Path, help="image file to write, .png")
+    parser.add_argument("--width", type=int, default=480, help="of each image, in pixels")
+    parser.add_argument("--height", type=int, default=320, help="of each image, in pixels")
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     if arguments.out.suffix != ".png" or not arguments.out.absolute().parent.is_dir():
@@ -152,8 +154,8 @@ def main() -> None:
         parser.error(f"--seed is {arguments.seed}; use 0 or more")
     sheet = contact_sheet(arguments.width, arguments.height, arguments.seed)
     if not cv2.imwrite(str(arguments.out), sheet):
-        raise SystemExit(f"{arguments.out} cannot be written; free it or name another.")
-    print(f"{arguments.out}: 12 pictures and their labels")
+        raise SystemExit(f"{arguments.out} cannot be written; free it or give another path.")
+    print(f"{arguments.out}: 12 images and their labels")
 
 
 if __name__ == "__main__":

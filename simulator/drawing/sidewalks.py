@@ -1,22 +1,13 @@
-"""What stands on sidewalks and at the kerb: trees, lamps, furniture, parked cars."""
+"""Objects on sidewalks and at the kerb: trees, lamps, street furniture and parked vehicles."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from simulator.catalogue import CATALOGUE
-from simulator.drawing.mesh import (
-    turn_matrix,
-)
+from simulator.actor_catalogue import CATALOGUE
+from simulator.drawing.mesh import pose_matrix
 from simulator.drawing.people import linear
-from simulator.drawing.site import (
-    BIN_TINTS,
-    SOIL,
-    Site,
-    add_car,
-    pave,
-    zone_at,
-)
+from simulator.drawing.site import BIN_TINTS, SOIL, Site, add_car, pave, zone_at
 from simulator.roads.ground import KERB_HEIGHT
 from simulator.roads.road_network import Road
 
@@ -24,7 +15,7 @@ STREET_TREES = ("lime", "maple", "plane", "birch")
 
 
 def furnish_sidewalk(site: Site, road: Road, side: str, zones: tuple[np.ndarray, list[str]]) -> None:
-    """Trees in pits, lamps, bins, benches ... along one sidewalk, clear of what the network puts there."""
+    """Add trees, lamps, benches and other furniture along one sidewalk, clear of crossings and signals."""
     rng, sign = site.rng, 1.0 if side == "right" else -1.0
     kerb, back = road.kerb(side), road.border(side)
     if abs(back - kerb) < 1.5:
@@ -35,31 +26,31 @@ def furnish_sidewalk(site: Site, road: Road, side: str, zones: tuple[np.ndarray,
         return 4.0 < s < road.length - 4.0 and all(abs(s - b) > room for b in blocked)
 
     lamp_shift = 8.0 if side == "right" else 22.0
-    leafy = rng.random() < 0.75
+    has_trees = rng.random() < 0.75
     species = (STREET_TREES[rng.integers(len(STREET_TREES))],)
-    pylons = zone_at(zones, *road.points(np.array([road.length / 2]))[0]) == "houses" and side == "right"
+    has_power_poles = zone_at(zones, *road.points(np.array([road.length / 2]))[0]) == "houses" and side == "right"
     for s in np.arange(lamp_shift, road.length, 28.0):
         if clear(s, 2.5):
             pose = site.pose(road, s, kerb + sign * 0.5)
             site.put("lamp", pose.x, pose.y, KERB_HEIGHT, pose.yaw - 90 * sign)
     for s in np.arange(5.0 + rng.uniform(0, 4), road.length, 9.5):
-        if leafy and clear(s, 4.5) and abs((s - lamp_shift + 14) % 28 - 14) > 2.5 and rng.random() < 0.8:
+        if has_trees and clear(s, 4.5) and abs((s - lamp_shift + 14) % 28 - 14) > 2.5 and rng.random() < 0.8:
             pose = site.pose(road, s, kerb + sign * 0.95)
-            pit = turn_matrix(pose.x, pose.y, KERB_HEIGHT, pose.yaw)
+            pit = pose_matrix(pose.x, pose.y, KERB_HEIGHT, pose.yaw)
             pave(site, pit, 0.6, 0.6, SOIL)
             site.tree(pose.x, pose.y, species, 0.92)
     for s in np.arange(7.0, road.length, 7.3):
         s = s + rng.uniform(-2, 2)
         if clear(s, 3.5):
             furnish_spot(site, road, side, s, zones)
-    if pylons:
+    if has_power_poles:
         for s in np.arange(12.0, road.length, 34.0):
             pose = site.pose(road, s, back - sign * 0.35)
             site.put("power", pose.x, pose.y, KERB_HEIGHT, pose.yaw)
 
 
 def obstacles(site: Site, road: Road) -> list[float]:
-    """Places s along a road of its crossings and signals."""
+    """Return the positions s along a road that crossings and signals occupy."""
     network = site.network
     near = [crossing.s for crossing in network.crossings if crossing.road == road.id]
     near += [signal.s for signal in network.signals.values() if signal.road == road.id]
@@ -72,7 +63,7 @@ def obstacles(site: Site, road: Road) -> list[float]:
 
 
 def furnish_spot(site: Site, road: Road, side: str, s: float, zones: tuple[np.ndarray, list[str]]) -> None:
-    """One piece of street furniture, or none, at s on a sidewalk."""
+    """Add a random kind of street furniture, or none, at s on a sidewalk."""
     rng, sign = site.rng, 1.0 if side == "right" else -1.0
     kerb, back = road.kerb(side), road.border(side)
     pose = site.pose(road, s, back)
@@ -92,8 +83,8 @@ def furnish_spot(site: Site, road: Road, side: str, s: float, zones: tuple[np.nd
         "sign parking": 0.5,
         "bin": 0.7 * (not central),
     }
-    shares = np.array([*weights.values()])
-    name = str(rng.choice([*weights], p=shares / shares.sum()))
+    values = np.array([*weights.values()])
+    name = str(rng.choice([*weights], p=values / values.sum()))
     if not name:
         return
     by_kerb = name in ("hydrant", "cone", "sign parking", "litter", "column")
@@ -110,7 +101,7 @@ def furnish_spot(site: Site, road: Road, side: str, s: float, zones: tuple[np.nd
 
 
 def park_cars(site: Site, road: Road) -> None:
-    """Cars, and now and then a bicycle or a motorcycle, in the parking lanes."""
+    """Add parked cars, and occasionally motorcycles or bicycles, to the parking lanes."""
     rng = site.rng
     blocked = obstacles(site, road)
     for lane in road.lanes:
@@ -120,19 +111,19 @@ def park_cars(site: Site, road: Road) -> None:
         while s < road.length - 9:
             if all(abs(s - b) > 8 for b in blocked) and rng.random() < 0.66:
                 pose = road.lane_pose(lane.id, s)
-                nudge = turn_matrix(pose.x, pose.y, 0.0, pose.yaw + rng.normal(0, 0.8))
+                matrix = pose_matrix(pose.x, pose.y, 0.0, pose.yaw + rng.normal(0, 0.8))
                 if rng.random() < 0.09:
-                    add_two_wheelers(site, nudge)
+                    add_two_wheelers(site, matrix)
                 else:
-                    add_car(site, nudge)
+                    add_car(site, matrix)
             s += rng.uniform(5.6, 7.4)
 
 
 def add_two_wheelers(site: Site, matrix: np.ndarray) -> None:
-    """Motorcycles parked across the lane, or bicycles."""
+    """Add two motorcycles or two bicycles parked across the lane."""
     kind = ("motorcycle", "bicycle")[site.rng.integers(2)]
     names = [name for name, entry in CATALOGUE.items() if entry.kind == kind]
     for x in (-0.8, 0.2):
         name = names[site.rng.integers(len(names))]
         tint = linear(CATALOGUE[name].colours[site.rng.integers(5)])
-        site.props.append((f"vehicle {name} parked", matrix @ turn_matrix(x, 0.1, 0, 75), tint))
+        site.props.append((f"vehicle {name} parked", matrix @ pose_matrix(x, 0.1, 0, 75), tint))

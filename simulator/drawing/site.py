@@ -1,4 +1,4 @@
-"""The land under construction: what has been put up so far, and the character of its quarters."""
+"""The construction site of a town: the parts and props added so far, and the zones of the town."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from simulator.catalogue import CATALOGUE
+from simulator.actor_catalogue import CATALOGUE
 from simulator.drawing.mesh import (
     GROUND,
     NO_SHADOW,
@@ -16,7 +16,7 @@ from simulator.drawing.mesh import (
     Mesh,
     Triangles,
     placed,
-    turn_matrix,
+    pose_matrix,
 )
 from simulator.drawing.people import linear
 from simulator.drawing.street import VERGE_HEIGHT, Land
@@ -26,34 +26,23 @@ from simulator.roads.ground import KERB_HEIGHT
 from simulator.roads.road_network import Road, RoadNetwork
 
 SOIL = Look(GROUND, (0.46, 0.44, 0.42), "soil", NO_SHADOW)
-
-
 DRIVE = Look(GROUND, (0.62, 0.58, 0.54), "setts", NO_SHADOW | PAVED)
-
-
 FORECOURT = Look(SIDEWALK, (0.72, 0.70, 0.68), "setts", NO_SHADOW | PAVED)
-
-
 TREES = ("lime", "maple", "plane", "birch", "beech", "poplar", "spruce")
-
-
 ZONES = ("centre", "estate", "houses", "park", "office")
-
-
-SHARES = {  # of the zones, by map
+ZONE_SHARES = {  # fraction of each of ZONES, by map
     "Eastfield": (0.42, 0.10, 0.26, 0.12, 0.10),
     "Millbrook": (0.16, 0.08, 0.58, 0.16, 0.02),
     "Westgate": (0.16, 0.30, 0.18, 0.12, 0.24),
 }
-
-
-EVEN = (0.25, 0.2, 0.3, 0.15, 0.1)
+DEFAULT_SHARES = (0.25, 0.2, 0.3, 0.15, 0.1)
+BIN_TINTS = ((0.03, 0.10, 0.05), (0.04, 0.04, 0.045), (0.04, 0.08, 0.20), (0.30, 0.22, 0.03))
 
 
 class Axis:
-    """A road's reference line, sampled finely: asking a road itself takes far longer."""
+    """A road's reference line as finely sampled points, because evaluating the road itself is far slower."""
 
-    STEP = 0.5
+    STEP = 0.5  # metres
 
     def __init__(self, road: Road) -> None:
         self.s = np.linspace(0.0, road.length, max(2, int(road.length / self.STEP)))
@@ -61,7 +50,7 @@ class Axis:
         self.yaw = np.degrees(np.unwrap(np.radians(yaw)))
 
     def pose(self, s: float, t: float = 0.0) -> Transform:
-        """As `Road.pose`; past an end it goes straight on."""
+        """Return the pose at s, t like `Road.pose`; beyond an end the line continues straight."""
         yaw = float(np.interp(s, self.s, self.yaw))
         cos, sin = np.cos(np.radians(yaw)), np.sin(np.radians(yaw))
         past = min(s, 0.0) + max(s - self.s[-1], 0.0)
@@ -71,8 +60,11 @@ class Axis:
 
 @dataclass
 class Site:
-    """What has been put up so far. parts: `Triangles`, one for each thing.
-    props: (model name, matrix, tint). footprints: outlines of buildings."""
+    """The town under construction.
+
+    parts: one `Triangles` per object; props: (model name, matrix, tint); footprints: outlines (n, 2) of buildings;
+    axes: cache of sampled reference lines by road id.
+    """
 
     network: RoadNetwork
     land: Land
@@ -83,7 +75,7 @@ class Site:
     axes: dict[int, Axis] = field(default_factory=dict)
 
     def pose(self, road: Road, s: float, t: float = 0.0) -> Transform:
-        """A pose beside a road."""
+        """Return the pose at s along a road and t to its side, see `Road.pose`."""
         if road.id not in self.axes:
             self.axes[road.id] = Axis(road)
         return self.axes[road.id].pose(s, t)
@@ -98,60 +90,57 @@ class Site:
         scale: float = 1.0,
         tint: tuple[float, float, float] = (0.5, 0.5, 0.5),
     ) -> None:
-        """Adds a model."""
-        self.props.append((name, turn_matrix(x, y, z, yaw, scale), tint))
+        """Add a prop; name: of its model."""
+        self.props.append((name, pose_matrix(x, y, z, yaw, scale), tint))
 
     def tree(self, x: float, y: float, kinds: tuple[str, ...] = TREES, scale: float = 1.0) -> None:
-        """Adds a tree of some kind."""
+        """Add a tree of a random kind out of `kinds`."""
         kind = kinds[self.rng.integers(len(kinds))]
         name = f"tree {kind} {self.rng.integers(3)}"
         self.put(name, x, y, VERGE_HEIGHT - 0.02, self.rng.uniform(0, 360), scale * self.rng.uniform(0.85, 1.15))
 
 
 def zone_centres(network: RoadNetwork, land: Land, rng: np.random.Generator) -> tuple[np.ndarray, list[str]]:
-    """Points (n, 2) about which the town has one character, and these characters."""
+    """Return random points (n, 2) and their zones; the zone of any place is that of the nearest point."""
     rows, columns = land.used.shape
     count = 16
     points = land.corner + rng.random((count, 2)) * np.array([columns, rows]) * land.CELL
-    shares = SHARES.get(network.name, EVEN)
-    drawn = np.concatenate([np.repeat(np.arange(5), np.round(np.array(shares) * count).astype(int)), np.arange(5)])
-    kinds = rng.permutation(drawn[:count])
-    return points, [ZONES[k] for k in kinds]
+    shares = ZONE_SHARES.get(network.name, DEFAULT_SHARES)
+    candidates = np.concatenate([np.repeat(np.arange(5), np.round(np.array(shares) * count).astype(int)), np.arange(5)])
+    zones = rng.permutation(candidates[:count])
+    return points, [ZONES[k] for k in zones]
 
 
 def zone_at(zones: tuple[np.ndarray, list[str]], x: float, y: float) -> str:
-    """The character of the nearest centre."""
+    """Return the zone of the centre nearest to x, y."""
     points, kinds = zones
     return kinds[int(np.argmin(np.hypot(points[:, 0] - x, points[:, 1] - y)) % len(kinds))]
 
 
 def facing_street(site: Site, road: Road, side: str, s: float, away: float) -> np.ndarray:
-    """Matrix (4, 4) of a thing `away` metres behind the sidewalk that looks at the street along x."""
+    """Return the matrix (4, 4) of an object `away` metres behind the sidewalk whose x axis points to the street."""
     sign = 1.0 if side == "right" else -1.0
     pose = site.pose(road, s, road.border(side) + sign * away)
-    return turn_matrix(pose.x, pose.y, VERGE_HEIGHT, pose.yaw - 90.0 * sign)
+    return pose_matrix(pose.x, pose.y, VERGE_HEIGHT, pose.yaw - 90.0 * sign)
 
 
 def rectangle(matrix: np.ndarray, x0: float, x1: float, y0: float, y1: float) -> np.ndarray:
-    """A rectangle's corners (4, 2) in the world."""
+    """Return the corners (4, 2), in the world, of a rectangle in the coordinates of `matrix`."""
     local = np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1)])
     return local @ matrix[:2, :2].T + matrix[:2, 3]
 
 
-BIN_TINTS = ((0.03, 0.10, 0.05), (0.04, 0.04, 0.045), (0.04, 0.08, 0.20), (0.30, 0.22, 0.03))
-
-
 def pave(site: Site, matrix: np.ndarray, half_depth: float, half_width: float, look: Look) -> None:
-    """A rectangle of another ground, just above the lawn, with `matrix` in its middle."""
+    """Add a rectangle of another ground, just above the lawn, centred at `matrix`."""
     mesh = Mesh()
     x, y = half_depth, half_width
     corners = np.array([(-x, -y, 0.008), (x, -y, 0.008), (x, y, 0.008), (-x, y, 0.008)])
-    mesh.quads([corners], look.but(lift=1.0006), corners[:, :2] / 2.2)
+    mesh.quads([corners], look.replace(lift=1.0006), corners[:, :2] / 2.2)
     site.parts.append(placed(mesh.build(), matrix))
 
 
 def add_car(site: Site, matrix: np.ndarray) -> None:
-    """A parked car of some make and colour."""
+    """Add a parked car of a random model and colour."""
     names = [name for name, entry in CATALOGUE.items() if entry.kind == "car"]
     name = names[site.rng.integers(len(names))]
     colours = CATALOGUE[name].colours

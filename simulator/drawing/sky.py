@@ -1,4 +1,4 @@
-"""The sky, what glossy things mirror of it, and the air."""
+"""The sky, the environment that glossy surfaces reflect, and haze."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from simulator.drawing.raster import LEAF
 
 @njit(**LEAF)
 def bilinear(field: np.ndarray, u: float, v: float) -> float:
-    """A tiling field (n, n), n a power of two, at u, v in texels."""
+    """Sample a tiling field (n, n), n a power of two, at u, v in texels."""
     mask = len(field) - 1
     iu, iv = floor(u), floor(v)
     fu, fv = u - iu, v - iv
@@ -24,13 +24,13 @@ def bilinear(field: np.ndarray, u: float, v: float) -> float:
 
 
 @njit(**LEAF)
-def sky(dx: float, dy: float, dz: float, light: Light, clouds: np.ndarray) -> tuple:
-    """Radiance of the sky in a unit direction: red, green, blue."""
+def sky_radiance(dx: float, dy: float, dz: float, light: Light, clouds: np.ndarray) -> tuple:
+    """Return the radiance of the sky in a unit direction: red, green, blue."""
     up = max(dz, 0.0)
-    low = (1.0 - up) * (1.0 - up)
-    low = low * low
-    towards = max(dx * light.sun[0] + dy * light.sun[1] + dz * light.sun[2], 0.0)
-    p4 = towards * towards
+    horizon = (1.0 - up) * (1.0 - up)
+    horizon = horizon * horizon
+    cos_sun = max(dx * light.sun[0] + dy * light.sun[1] + dz * light.sun[2], 0.0)
+    p4 = cos_sun * cos_sun
     p4 = p4 * p4
     p64 = p4 * p4
     p64 = p64 * p64
@@ -48,37 +48,37 @@ def sky(dx: float, dy: float, dz: float, light: Light, clouds: np.ndarray) -> tu
         thick = bilinear(clouds, u, v) + 0.35 * (bilinear(clouds, u * 3.1, v * 3.1) - 0.5)
         cover = min(max((thick - (0.86 - 0.78 * light.cover)) * 3.2, 0.0), 1.0) * min(1.0, dz * 8.0)
         bright = 1.12 - 0.42 * thick
-    r = (light.zenith[0] * (1 - low) + light.horizon[0] * low) * (1 - cover) + light.cloud[0] * bright * cover
-    g = (light.zenith[1] * (1 - low) + light.horizon[1] * low) * (1 - cover) + light.cloud[1] * bright * cover
-    b = (light.zenith[2] * (1 - low) + light.horizon[2] * low) * (1 - cover) + light.cloud[2] * bright * cover
+    r = (light.zenith[0] * (1 - horizon) + light.horizon[0] * horizon) * (1 - cover) + light.cloud[0] * bright * cover
+    g = (light.zenith[1] * (1 - horizon) + light.horizon[1] * horizon) * (1 - cover) + light.cloud[1] * bright * cover
+    b = (light.zenith[2] * (1 - horizon) + light.horizon[2] * horizon) * (1 - cover) + light.cloud[2] * bright * cover
     halo *= 1 - 0.75 * cover
     return r + halo * light.beam[0], g + halo * light.beam[1], b + halo * light.beam[2]
 
 
 @njit(**LEAF)
-def surroundings(dx: float, dy: float, dz: float, light: Light, clouds: np.ndarray) -> tuple:
-    """What a glossy thing in the street mirrors: sky above, darker houses near the horizon, road below."""
-    r, g, b = sky(dx, dy, max(dz, 0.02), light, clouds)
-    high = min(max((dz - 0.02) * 3.2, 0.0), 1.0)
-    low = 1.0 - high
+def environment(dx: float, dy: float, dz: float, light: Light, clouds: np.ndarray) -> tuple:
+    """Return what a glossy surface reflects: sky above, darker buildings near the horizon, road below."""
+    r, g, b = sky_radiance(dx, dy, max(dz, 0.02), light, clouds)
+    above = min(max((dz - 0.02) * 3.2, 0.0), 1.0)
+    houses = 1.0 - above
     if dz < 0.0:
-        low = max(0.4, 1.0 + dz * 2.0)
-        return 0.20 * light.ambient[0] * low, 0.20 * light.ambient[1] * low, 0.20 * light.ambient[2] * low
+        houses = max(0.4, 1.0 + dz * 2.0)
+        return 0.20 * light.ambient[0] * houses, 0.20 * light.ambient[1] * houses, 0.20 * light.ambient[2] * houses
     return (
-        r * high + 0.30 * light.ambient[0] * low,
-        g * high + 0.28 * light.ambient[1] * low,
-        b * high + 0.26 * light.ambient[2] * low,
+        r * above + 0.30 * light.ambient[0] * houses,
+        g * above + 0.28 * light.ambient[1] * houses,
+        b * above + 0.26 * light.ambient[2] * houses,
     )
 
 
 @njit(**LEAF)
-def hazed(r: float, g: float, b: float, distance: float, dx: float, dy: float, light: Light, hill: int) -> tuple:
-    """Mixes in the air between camera and point."""
-    through = exp(-max(distance - light.haze_start, 0.0) * light.haze - (0.0009 * distance if hill else 0.0))
-    towards = max(dx * light.sun[0] + dy * light.sun[1], 0.0)
-    towards = towards * towards
-    halo = light.glow * 0.12 * towards * towards
-    r = (light.horizon[0] + halo * light.beam[0]) * (1 - through) + r * through
-    g = (light.horizon[1] + halo * light.beam[1]) * (1 - through) + g * through
-    b = (light.horizon[2] + halo * light.beam[2]) * (1 - through) + b * through
+def add_haze(r: float, g: float, b: float, distance: float, dx: float, dy: float, light: Light, distant: int) -> tuple:
+    """Mix in the haze between camera and point; distant: the flag DISTANT, which adds haze, or 0."""
+    transmittance = exp(-max(distance - light.haze_start, 0.0) * light.haze - (0.0009 * distance if distant else 0.0))
+    cos_sun = max(dx * light.sun[0] + dy * light.sun[1], 0.0)
+    cos_sun = cos_sun * cos_sun
+    halo = light.glow * 0.12 * cos_sun * cos_sun
+    r = (light.horizon[0] + halo * light.beam[0]) * (1 - transmittance) + r * transmittance
+    g = (light.horizon[1] + halo * light.beam[1]) * (1 - transmittance) + g * transmittance
+    b = (light.horizon[2] + halo * light.beam[2]) * (1 - transmittance) + b * transmittance
     return r, g, b

@@ -1,4 +1,4 @@
-"""The town as triangles in memory: what never moves, in squares, and room for what a picture adds."""
+"""The triangle buffer: the fixed geometry in square chunks, followed by the props placed for the current image."""
 
 from __future__ import annotations
 
@@ -12,15 +12,18 @@ from simulator.drawing.mesh import PAINT, Triangles, empty_triangles
 from simulator.drawing.models import LEVELS, Library
 from simulator.drawing.raster import JIT, LEAF, View
 
-SQUARE = 32.0  # metres, side of the squares into which the ground and the houses are cut
-PIXELS = (46.0, 20.0, 9.0, 1.6)  # a model's least radius in the picture, for each level of detail
-ROOM = 60_000  # triangles, at first
+CHUNK_SIZE = 32.0  # metres, side of the chunks into which the fixed geometry is divided
+MIN_RADII = (46.0, 20.0, 9.0, 1.6)  # minimum radius in the image, in pixels, for each level of detail, fine to coarse
+INITIAL_CAPACITY = 60_000  # triangles reserved for props; grows when needed
 
 
 @dataclass(frozen=True)
 class Prop:
-    """A model put somewhere. matrix (4, 4); tint: linear colour of its paint; lit: its light bits;
-    object: number in instance pictures; signal: id of the traffic light that it shows, -1 if none."""
+    """A placed model.
+
+    matrix: (4, 4) pose; tint: linear colour of its paint; lit: light bits that are on; object: number in instance
+    images; signal: id of the traffic light that it shows, -1 if none.
+    """
 
     model: str
     matrix: np.ndarray
@@ -38,8 +41,8 @@ class Ranges:
     last: np.ndarray
 
 
-class Crowd:
-    """Things to place: a prop each, with what placing and culling needs in arrays of one row each."""
+class PropGroup:
+    """Props, with the data for placing and culling them as arrays with one row per prop."""
 
     def __init__(self, props: Sequence[Prop], library: Library) -> None:
         self.props = props
@@ -55,50 +58,50 @@ class Crowd:
         self.radius = np.array([m.radius for m in self.models]) * np.linalg.norm(self.matrix[:, :3, 0], axis=1)
 
     def distance(self, position: np.ndarray) -> np.ndarray:
-        """Metres (n,) from a point to the middle of each thing."""
+        """Return the distance (n,) in metres from a point to the centre of each prop."""
         return np.linalg.norm(self.centre - position, axis=1)
 
     def levels(self, distance: np.ndarray, focal: float) -> np.ndarray:
-        """Level of detail (n,) at a distance (n,) from a camera; -1 for what is too small to be seen."""
+        """Return the level of detail (n,) at a distance (n,) from a camera; -1 for props too small to be visible."""
         pixels = focal * self.radius / np.maximum(distance, 0.5)
-        level = np.searchsorted(-np.array(PIXELS), -pixels, side="left")
+        level = np.searchsorted(-np.array(MIN_RADII), -pixels, side="left")
         return np.where(level >= LEVELS, -1, level)
 
 
 class Stage:
-    """All triangles of a picture: the fixed ones, then `used` of the room behind them."""
+    """All triangles of an image: `count` fixed ones, then `used` ones of placed props."""
 
     def __init__(self, fixed: Triangles, props: Sequence[Prop]) -> None:
         self.library = Library()
-        self.crowd = Crowd(props, self.library)
-        order, self.chunk_first, self.chunk_last = cut_into_squares(fixed)
+        self.fixed_props = PropGroup(props, self.library)
+        order, self.chunk_first, self.chunk_last = cut_into_chunks(fixed)
         fixed = Triangles(*(values[order] for values in fixed))
-        self.chunk_centre, self.chunk_radius = balls(fixed, self.chunk_first, self.chunk_last)
+        self.chunk_centre, self.chunk_radius = bounding_spheres(fixed, self.chunk_first, self.chunk_last)
         self.count = len(fixed.label)
         self.used = 0
-        self._make_room(fixed, ROOM)
+        self._allocate(fixed, INITIAL_CAPACITY)
 
-    def _make_room(self, fixed: Triangles, room: int) -> None:
-        self.triangles = empty_triangles(self.count + room)
+    def _allocate(self, fixed: Triangles, capacity: int) -> None:
+        self.triangles = empty_triangles(self.count + capacity)
         for whole, part in zip(self.triangles, fixed, strict=True):
             whole[: len(part)] = part
 
     def clear(self) -> None:
-        """Takes away what was placed."""
+        """Remove all placed props."""
         self.used = 0
 
     def place(
-        self, crowd: Crowd, index: np.ndarray, level: np.ndarray, lit: np.ndarray
+        self, group: PropGroup, index: np.ndarray, level: np.ndarray, lit: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Places some of a crowd at levels of detail (n,) with light bits (n,).
+        """Place the props `index` (n,) of a group at levels of detail (n,) with light bits (n,).
 
-        Returns (first, last) (n,), where their triangles are.
+        Return (first, last) (n,), the ranges of their triangles.
         """
-        first, last = crowd.first[index, level], crowd.last[index, level]
+        first, last = group.first[index, level], group.last[index, level]
         end = self.count + self.used + np.cumsum(last - first)
         start = end - (last - first)
         if len(end) and end[-1] > len(self.triangles.label):
-            self._make_room(
+            self._allocate(
                 Triangles(*(v[: self.count + self.used] for v in self.triangles)),
                 2 * int(end[-1]) - self.count,
             )
@@ -106,10 +109,10 @@ class Stage:
             self.library.triangles,
             first,
             last,
-            crowd.matrix[index],
-            crowd.tint[index],
+            group.matrix[index],
+            group.tint[index],
             lit,
-            crowd.object[index],
+            group.object[index],
             self.triangles,
             start,
         )
@@ -117,18 +120,18 @@ class Stage:
         return start, end
 
 
-def cut_into_squares(triangles: Triangles) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(order, first, last): triangles sorted by the square of the ground in which their middle lies."""
-    middle = triangles.vertices.reshape(-1, 3, 3).mean(axis=1)
-    cell = np.floor(middle[:, :2] / SQUARE).astype(np.int64)
+def cut_into_chunks(triangles: Triangles) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return (order, first, last): the triangles sorted by the chunk of their centre, and the range of each chunk."""
+    centre = triangles.vertices.reshape(-1, 3, 3).mean(axis=1)
+    cell = np.floor(centre[:, :2] / CHUNK_SIZE).astype(np.int64)
     key = (cell[:, 1] + 4096) * 8192 + cell[:, 0] + 4096
     order = np.argsort(key, kind="stable")
     starts = np.flatnonzero(np.diff(key[order], prepend=-1))
     return order, starts.astype(np.int64), np.append(starts[1:], len(order)).astype(np.int64)
 
 
-def balls(triangles: Triangles, first: np.ndarray, last: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(centre (n, 3), radius (n,)) round the triangles of each range."""
+def bounding_spheres(triangles: Triangles, first: np.ndarray, last: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return (centre (n, 3), radius (n,)) of a sphere around the triangles of each range."""
     centre, radius = np.empty((len(first), 3)), np.empty(len(first))
     for i, (a, b) in enumerate(zip(first, last, strict=True)):
         points = triangles.vertices[a:b].reshape(-1, 3)
@@ -138,7 +141,7 @@ def balls(triangles: Triangles, first: np.ndarray, last: np.ndarray) -> tuple[np
 
 
 def visible(centre: np.ndarray, radius: np.ndarray, view: View, reach: float) -> np.ndarray:
-    """Indices of the balls that touch the camera's pyramid within `reach` metres, near ones first."""
+    """Return the indices of the spheres that touch the view frustum within `reach` metres, near ones first."""
     if not len(centre):
         return np.empty(0, np.int64)
     local = (centre - view.position) @ view.rows.T
@@ -160,11 +163,11 @@ def place_models(
     matrices: np.ndarray,
     tints: np.ndarray,
     lit: np.ndarray,
-    things: np.ndarray,
+    objects: np.ndarray,
     out: Triangles,
     starts: np.ndarray,
 ) -> None:
-    """Copies triangles first[i] to last[i] of `source`, moved by matrices[i], to `out` from starts[i] on."""
+    """Copy triangles first[i] to last[i] (excluded) of `source`, moved by matrices[i], to `out` from starts[i] on."""
     for i in range(len(first)):
         matrix, tint = matrices[i], tints[i]
         scale = 1.0 / np.sqrt(matrix[0, 0] ** 2 + matrix[1, 0] ** 2 + matrix[2, 0] ** 2)
@@ -174,14 +177,14 @@ def place_models(
             lamp = source.lamp[t]
             if lamp != 0 and not lamp & lit[i]:
                 out.attributes[to, 19] = 0.0
-            out.object[to] = things[i]
+            out.object[to] = objects[i]
 
 
 @njit(**LEAF)
 def place_triangle(
     source: Triangles, t: int, matrix: np.ndarray, scale: float, tint: np.ndarray, out: Triangles, to: int
 ) -> None:
-    """Copies triangle `t` to entry `to` of `out`, moved and, where it is paint, tinted."""
+    """Copy triangle `t` to entry `to` of `out`, moved and, where it is paint, tinted."""
     for k in range(0, 9, 3):
         x, y, z = source.vertices[t, k], source.vertices[t, k + 1], source.vertices[t, k + 2]
         nx, ny, nz = source.attributes[t, 6 + k], source.attributes[t, 7 + k], source.attributes[t, 8 + k]

@@ -1,4 +1,4 @@
-"""The ground: roads, junctions, kerbs, sidewalks, paint, verges, from the road network."""
+"""The ground, built from the road network: roads, junctions, kerbs, sidewalks, markings and lawns."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from simulator.drawing.mesh import (
 from simulator.roads.ground import KERB_HEIGHT
 from simulator.roads.road_network import Marking, Road, RoadNetwork
 
-KERB_WIDTH, VERGE_HEIGHT = 0.16, 0.125  # metres
-MARGIN = 60.0  # metres of ground round the outermost road
-LIFT = 1.0015  # of paint over the road
+KERB_WIDTH, VERGE_HEIGHT = 0.16, 0.125  # metres; the verge is the lawn beside the sidewalk
+MARGIN = 60.0  # metres of ground around the outermost roads
+LIFT = 1.0015  # depth factor of paint over the road, see `Look.lift`
 
 FLAT = NO_SHADOW | PAVED
 ASPHALT = Look(ROAD, (0.62, 0.62, 0.63), "asphalt", FLAT)
@@ -33,11 +33,11 @@ SLABS = Look(SIDEWALK, (0.80, 0.80, 0.80), "paving", FLAT)
 KERB = Look(SIDEWALK, (0.92, 0.92, 0.90), "concrete", FLAT)
 LAWN = Look(TERRAIN, (0.78, 0.80, 0.74), "grass", NO_SHADOW)
 WHITE = Look(ROAD_LINE, (0.86, 0.86, 0.84), "paint", FLAT, lift=LIFT)
-YELLOW = WHITE.but(colour=(0.80, 0.52, 0.10))
+YELLOW = WHITE.replace(colour=(0.80, 0.52, 0.10))
 
 
 def draw_ground(mesh: Mesh, network: RoadNetwork, land: Land) -> None:
-    """Adds everything that lies on the ground of a town."""
+    """Add the whole ground of a town."""
     for road in network.streets:
         draw_road(mesh, road)
     for junction in network.junctions.values():
@@ -46,13 +46,13 @@ def draw_ground(mesh: Mesh, network: RoadNetwork, land: Land) -> None:
             draw_sidewalk(mesh, corner.kerb, corner.back)
     for marking in network.markings:
         draw_marking(mesh, marking)
-    draw_signs_on_road(mesh, network)
+    draw_road_symbols(mesh, network)
     draw_manholes(mesh, network)
     draw_lawns(mesh, land)
 
 
 def draw_road(mesh: Mesh, road: Road) -> None:
-    """One street, lane by lane."""
+    """Add one street, lane by lane."""
     for lane in road.lanes:
         inner, outer = road.lane_strip(lane.id)
         if lane.kind == "sidewalk":
@@ -62,12 +62,12 @@ def draw_road(mesh: Mesh, road: Road) -> None:
         if lane.kind == "driving":
             draw_lane(mesh, inner, outer, along)
         else:
-            mesh.strip(raised(inner, 0), raised(outer, 0), ASPHALT, 0.2, along)
+            mesh.strip(at_height(inner, 0), at_height(outer, 0), ASPHALT, 0.2, along)
 
 
 def draw_lane(mesh: Mesh, inner: np.ndarray, outer: np.ndarray, along: np.ndarray) -> None:
-    """A driving lane, its texture from border to border."""
-    a, b = raised(inner, 0), raised(outer, 0)
+    """Add a driving lane, its texture spanning its width. along (n,): metres from the start."""
+    a, b = at_height(inner, 0), at_height(outer, 0)
     corners = np.stack([a[:-1], a[1:], b[1:], b[:-1]], axis=1)
     v0, v1 = along[:-1] / 4.2, along[1:] / 4.2
     zero, one = np.zeros_like(v0), np.ones_like(v0)
@@ -77,36 +77,36 @@ def draw_lane(mesh: Mesh, inner: np.ndarray, outer: np.ndarray, along: np.ndarra
     mesh.quads(corners, LANE, uv)
 
 
-def raised(line: np.ndarray, z: float) -> np.ndarray:
-    """A line (n, 2) at a height: (n, 3)."""
+def at_height(line: np.ndarray, z: float) -> np.ndarray:
+    """Return a line (n, 2) at height z: (n, 3)."""
     return np.column_stack([line, np.full(len(line), z)])
 
 
 def draw_sidewalk(mesh: Mesh, kerb: np.ndarray, back: np.ndarray) -> None:
-    """A raised band from the kerb (n, 2) to its back (n, 2)."""
+    """Add a sidewalk from its kerb (n, 2) to its back (n, 2)."""
     away = back - kerb
     away /= np.linalg.norm(away, axis=1, keepdims=True) + 1e-9
     edge = kerb + away * KERB_WIDTH
-    mesh.strip(raised(kerb, KERB_HEIGHT), raised(edge, KERB_HEIGHT), KERB, 0.4)
-    mesh.strip(raised(edge, KERB_HEIGHT), raised(back, KERB_HEIGHT), SLABS, 1 / 4.0)
-    for line, look, inwards in ((kerb, KERB.but(colour=(0.72, 0.72, 0.70)), -away), (back, KERB, away)):
-        low, high = raised(line, -0.05), raised(line, KERB_HEIGHT)
+    mesh.strip(at_height(kerb, KERB_HEIGHT), at_height(edge, KERB_HEIGHT), KERB, 0.4)
+    mesh.strip(at_height(edge, KERB_HEIGHT), at_height(back, KERB_HEIGHT), SLABS, 1 / 4.0)
+    for line, look, inwards in ((kerb, KERB.replace(colour=(0.72, 0.72, 0.70)), -away), (back, KERB, away)):
+        low, high = at_height(line, -0.05), at_height(line, KERB_HEIGHT)
         faces = np.stack([low[:-1], low[1:], high[1:], high[:-1]], axis=1)
         normal = np.cross(faces[:, 1] - faces[:, 0], faces[:, 3] - faces[:, 0])[:, :2]
         if np.sum(normal * inwards[:-1]) < 0:
             faces = faces[:, ::-1]
-        mesh.quads(faces, look.but(flags=NO_SHADOW), UNIT * [1.0, 0.1])
+        mesh.quads(faces, look.replace(flags=NO_SHADOW), UNIT * [1.0, 0.1])
 
 
 def draw_polygon(mesh: Mesh, outline: np.ndarray, z: float, look: Look, scale: float) -> None:
-    """A flat polygon (n, 2), not closed, of any simple shape."""
+    """Add a flat simple polygon (n, 2), its first point not repeated."""
     corners = outline[triangulate(outline)]
-    flat = raised(corners.reshape(-1, 2), z).reshape(-1, 3, 3)
+    flat = at_height(corners.reshape(-1, 2), z).reshape(-1, 3, 3)
     mesh.triangles(flat, look, corners * scale)
 
 
 def triangulate(outline: np.ndarray) -> np.ndarray:
-    """Indices (n - 2, 3) of triangles that fill a simple polygon (n, 2), each of positive area."""
+    """Return indices (n - 2, 3) of the triangles of a simple polygon (n, 2), each of positive area."""
     index = list(range(len(outline)))
     x, y = outline.T
     if np.sum(x * np.roll(y, -1) - np.roll(x, -1) * y) < 0:
@@ -124,7 +124,7 @@ def triangulate(outline: np.ndarray) -> np.ndarray:
 
 
 def is_ear(a: np.ndarray, b: np.ndarray, c: np.ndarray, others: np.ndarray) -> bool:
-    """Whether the corner a, b, c is convex and holds none of the other points (n, 2)."""
+    """Return whether the corner a, b, c is convex and contains none of the other points (n, 2)."""
 
     def side(p: np.ndarray, q: np.ndarray, r: np.ndarray) -> np.ndarray:
         return (q[..., 0] - p[..., 0]) * (r[..., 1] - p[..., 1]) - (q[..., 1] - p[..., 1]) * (r[..., 0] - p[..., 0])
@@ -136,7 +136,7 @@ def is_ear(a: np.ndarray, b: np.ndarray, c: np.ndarray, others: np.ndarray) -> b
 
 
 def draw_marking(mesh: Mesh, marking: Marking) -> None:
-    """A line of paint, whole or broken."""
+    """Add a solid or broken line of paint."""
     points = marking.points
     along = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(points, axis=0), axis=1))])
     look = YELLOW if marking.colour == "yellow" else WHITE
@@ -149,14 +149,14 @@ def draw_marking(mesh: Mesh, marking: Marking) -> None:
         if len(s) < 2 or end - start < 0.05:
             continue
         line = np.stack([np.interp(s, along, points[:, i]) for i in (0, 1)], axis=1)
-        way = np.gradient(line, axis=0)
-        way /= np.linalg.norm(way, axis=1, keepdims=True)
-        across = np.stack([-way[:, 1], way[:, 0]], axis=1) * marking.width / 2
-        mesh.strip(raised(line - across, 0), raised(line + across, 0), look, 0.35, s)
+        direction = np.gradient(line, axis=0)
+        direction /= np.linalg.norm(direction, axis=1, keepdims=True)
+        across = np.stack([-direction[:, 1], direction[:, 0]], axis=1) * marking.width / 2
+        mesh.strip(at_height(line - across, 0), at_height(line + across, 0), look, 0.35, s)
 
 
-def draw_signs_on_road(mesh: Mesh, network: RoadNetwork) -> None:
-    """Zebra crossings, stop and yield lines, turn arrows."""
+def draw_road_symbols(mesh: Mesh, network: RoadNetwork) -> None:
+    """Add zebra crossings, stop and yield lines and turn arrows."""
     quads = [stripe for crossing in network.crossings for stripe in crossing.stripes]
     for line in network.stop_lines:
         quads += [line.outline] if line.kind == "stop" else dashes(line.outline)
@@ -176,15 +176,15 @@ def draw_signs_on_road(mesh: Mesh, network: RoadNetwork) -> None:
 
 
 def draw_quad(mesh: Mesh, quad: np.ndarray, look: Look) -> None:
-    """A painted quad (4, 2) on the road."""
-    corners = raised(quad, 0)
+    """Add a painted quad (4, 2) on the road."""
+    corners = at_height(quad, 0)
     if np.cross(corners[1] - corners[0], corners[2] - corners[0])[2] < 0:
         corners = corners[::-1]
     mesh.quads([corners], look, corners[:, :2] * 0.35)
 
 
 def dashes(outline: np.ndarray) -> list[np.ndarray]:
-    """A bar (4, 2) cut into short pieces along its longer side."""
+    """Divide a bar (4, 2) into dashes along its longer side."""
     a, b, c, d = outline
     if np.linalg.norm(b - a) < np.linalg.norm(d - a):
         a, b, c, d = b, c, d, a
@@ -195,7 +195,7 @@ def dashes(outline: np.ndarray) -> list[np.ndarray]:
 
 
 def draw_manholes(mesh: Mesh, network: RoadNetwork) -> None:
-    """Iron lids in the lanes, and repaired patches."""
+    """Add manhole covers and repaired patches to the lanes."""
     rng = np.random.default_rng([network.seed, 77])
     iron = Look(ROAD, (0.10, 0.10, 0.11), "soil", FLAT, lift=1.0008)
     patch = Look(ROAD, (0.40, 0.40, 0.42), "asphalt", FLAT, lift=1.0006)
@@ -209,20 +209,20 @@ def draw_manholes(mesh: Mesh, network: RoadNetwork) -> None:
             pose = road.pose(s, road.centre(lane.id) + shift).matrix()
             if rng.random() < 0.5:
                 angle = np.linspace(0, 2 * np.pi, 15)[:-1]
-                shape = 0.34 * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+                outline = 0.34 * np.stack([np.cos(angle), np.sin(angle)], axis=1)
                 look = iron
             else:
                 half = rng.uniform(0.5, 1.2, 2) * [1.6, 0.6]
-                shape = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)]) * half
+                outline = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)]) * half
                 look = patch
-            draw_polygon(mesh, shape @ pose[:2, :2].T + pose[:2, 3], 0.0, look, 0.3)
+            draw_polygon(mesh, outline @ pose[:2, :2].T + pose[:2, 3], 0.0, look, 0.3)
 
 
 @dataclass
 class Land:
-    """What the ground is used for, as pictures of CELL metres a pixel whose first pixel is at `corner`.
+    """The use of the ground, as rasters with CELL metres per pixel whose first pixel is at `corner`.
 
-    asphalt, paved (with sidewalks), used (nothing may be built there): bool (rows, columns).
+    asphalt; paved: asphalt and sidewalks; used: nothing may be built there. All bool (rows, columns).
     """
 
     corner: np.ndarray
@@ -233,11 +233,11 @@ class Land:
     CELL = 0.5
 
     def pixels(self, points: np.ndarray) -> np.ndarray:
-        """Pixel coordinates (n, 2) int32 of points (n, 2) in metres."""
+        """Return pixel coordinates (n, 2) int32 of points (n, 2) in metres."""
         return np.floor((np.asarray(points) - self.corner) / self.CELL).astype(np.int32)
 
     def is_free(self, outline: np.ndarray) -> bool:
-        """Whether nothing stands or is paved inside a polygon (n, 2)."""
+        """Return whether no pixel inside a polygon (n, 2) is used; False outside the land."""
         pixels = self.pixels(outline)
         low, high = pixels.min(axis=0), pixels.max(axis=0) + 1
         if low.min() < 0 or high[0] >= self.used.shape[1] or high[1] >= self.used.shape[0]:
@@ -246,14 +246,13 @@ class Land:
         cv2.fillPoly(mask, [pixels - low], 1)
         return not (self.used[low[1] : high[1], low[0] : high[0]] & (mask > 0)).any()
 
-    def take(self, outline: np.ndarray) -> None:
-        """Marks a polygon as used."""
-        picture = self.used.view(np.uint8)
-        cv2.fillPoly(picture, [self.pixels(outline)], 1)
+    def mark_used(self, outline: np.ndarray) -> None:
+        """Mark a polygon (n, 2) as used."""
+        cv2.fillPoly(self.used.view(np.uint8), [self.pixels(outline)], 1)
 
 
 def survey(network: RoadNetwork) -> Land:
-    """The land of a town before anything is built."""
+    """Return the land of a town before anything is built."""
     x0, y0, x1, y1 = network.bounds()
     corner = np.floor(np.array([x0, y0]) / 32 - 2) * 32
     columns, rows = (np.ceil((np.array([x1, y1]) + MARGIN - corner) / 32) * 32 / Land.CELL).astype(int)
@@ -264,8 +263,8 @@ def survey(network: RoadNetwork) -> Land:
             cv2.fillPoly(layer.view(np.uint8), [land.pixels(road.lane_polygon(lane.id))], 1)
     for junction in network.junctions.values():
         cv2.fillPoly(land.asphalt.view(np.uint8), [land.pixels(junction.surface)], 1)
-        for corner_walk in junction.corners:
-            outline = np.concatenate([corner_walk.kerb, corner_walk.back[::-1]])
+        for sidewalk_corner in junction.corners:
+            outline = np.concatenate([sidewalk_corner.kerb, sidewalk_corner.back[::-1]])
             cv2.fillPoly(land.paved.view(np.uint8), [land.pixels(outline)], 1)
     land.paved |= land.asphalt
     land.used |= land.paved
@@ -273,8 +272,8 @@ def survey(network: RoadNetwork) -> Land:
 
 
 def draw_lawns(mesh: Mesh, land: Land) -> None:
-    """Grass wherever there is no asphalt, just below the sidewalks; its cells end under them."""
-    step = 4  # pixels: 2 m, less than any sidewalk is wide
+    """Add grass wherever there is no asphalt, just below the sidewalks, which hide its jagged edge."""
+    step = 4  # pixels; 2 m, less than the width of any sidewalk
     rows, columns = (n // step for n in land.asphalt.shape)
     free = ~land.asphalt[: rows * step, : columns * step].reshape(rows, step, columns, step).any(axis=(1, 3))
     size, block = step * land.CELL, 8

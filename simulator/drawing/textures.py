@@ -1,4 +1,4 @@
-"""All textures with their mip levels, as one array that the shading kernel samples."""
+"""The texture atlas: all textures and their mip levels in one array, which the shading kernel samples."""
 
 from __future__ import annotations
 
@@ -18,8 +18,11 @@ OFFSETS = np.concatenate([[0], np.cumsum([(SIZE >> level) ** 2 for level in rang
 
 
 class Textures(NamedTuple):
-    """texels (textures, all levels' pixels, 4) uint8; level k starts at offsets[k]; clouds (n, n) float32;
-    stains (n, n) float32: slow noise for puddles and for breaking up repeats."""
+    """All textures.
+
+    texels (textures, pixels of all levels, 4): uint8, level k starts at offsets[k]; clouds (n, n): float32 cloud cover;
+    stains (n, n): float32 low-frequency noise for puddles and for hiding repetition.
+    """
 
     texels: np.ndarray
     offsets: np.ndarray
@@ -28,13 +31,13 @@ class Textures(NamedTuple):
 
 
 def paint_textures(seed: int) -> Textures:
-    """Paints every texture. Equal seeds give equal textures."""
+    """Paint every texture. Equal seeds produce equal textures."""
     texels = np.empty((len(NAMES), OFFSETS[-1], 4), np.uint8)
     for i, (name, painter) in enumerate(PAINTERS.items()):
-        picture = painter(np.random.default_rng([seed, i, len(name)]))
+        image = painter(np.random.default_rng([seed, i, len(name)]))
         for level in range(LEVELS):
-            texels[i, OFFSETS[level] : OFFSETS[level + 1]] = picture.reshape(-1, 4)
-            picture = cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+            texels[i, OFFSETS[level] : OFFSETS[level + 1]] = image.reshape(-1, 4)
+            image = cv2.resize(image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
     clouds = surfaces.clouds(np.random.default_rng([seed, 1001]))
     stains = surfaces.noise(np.random.default_rng([seed, 1002]), 8, 5, 0.6)
     return Textures(texels, OFFSETS, clouds, stains)

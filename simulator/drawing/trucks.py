@@ -6,28 +6,28 @@ from itertools import pairwise
 
 import numpy as np
 
-from simulator.catalogue import CATALOGUE
+from simulator.actor_catalogue import CATALOGUE
 from simulator.drawing.bodywork import BOXY, loft, wheel
-from simulator.drawing.cars import BRAKE, LEFT_BLINKER, LIT, RIGHT_BLINKER, Finish, upright
+from simulator.drawing.cars import BRAKE, LEFT_BLINKER, LIGHTS_ON, RIGHT_BLINKER, Finish, upright_quad
 from simulator.drawing.mesh import BUS, PAINT, TRUCK, TWO_SIDED, UNIT, Look, Mesh, Triangles
 
 
 def box_sides(
     mesh: Mesh, x: tuple[float, float], half: float, z: tuple[float, float], look: Look, lift: float = 0.012
 ) -> None:
-    """The same pane on the left and on the right side of a boxy body."""
+    """Add the same panel to the left and the right side of a box-shaped body."""
     (x0, x1), (z0, z1), y = x, z, half + lift
     mesh.quads(
         [[(x1, -y, z0), (x0, -y, z0), (x0, -y, z1), (x1, -y, z1)][::-1]],
-        look.but(flags=look.flags | TWO_SIDED),
+        look.replace(flags=look.flags | TWO_SIDED),
     )
-    mesh.quads([[(x0, y, z0), (x1, y, z0), (x1, y, z1), (x0, y, z1)][::-1]], look.but(flags=look.flags | TWO_SIDED))
+    mesh.quads([[(x0, y, z0), (x1, y, z0), (x1, y, z1), (x0, y, z1)][::-1]], look.replace(flags=look.flags | TWO_SIDED))
 
 
-def boxy(
+def rounded_box(
     mesh: Mesh, x: tuple[float, float], half: float, z: tuple[float, float], look: Look, nose: float = 0.0
 ) -> None:
-    """A rounded box from x[0] to x[1]; nose: metres by which the upper front leans back."""
+    """Add a rounded box from x[0] to x[1]; nose: metres by which the upper front leans back."""
     (x0, x1), (z0, z1) = x, z
     rows = [
         (x1 - 0.05, half * 0.95, z0 + 0.04, z1 - 0.08 - nose * 0.4),
@@ -39,8 +39,8 @@ def boxy(
     loft(mesh, np.array(rows), look, BOXY)
 
 
-def axle_pair(mesh: Mesh, axles: tuple[float, ...], half: float, radius: float, finish: Finish) -> None:
-    """Wheels and the dark wells behind them."""
+def wheels(mesh: Mesh, axles: tuple[float, ...], half: float, radius: float, finish: Finish) -> None:
+    """Add wheels and the dark wells behind them."""
     for x in axles:
         for side in (-1, 1):
             y = side * (half - 0.16)
@@ -58,22 +58,22 @@ def axle_pair(mesh: Mesh, axles: tuple[float, ...], half: float, radius: float, 
                 y + side * 0.04,
                 radius,
                 0.30,
-                finish.dark.but(colour=(0.03, 0.03, 0.032)),
+                finish.dark.replace(colour=(0.03, 0.03, 0.032)),
                 finish.metal,
                 finish.dark,
             )
 
 
 def box_lamps(mesh: Mesh, front: float, rear: float, half: float, finish: Finish, low: float = 0.62) -> None:
-    """Lamps and plates of a boxy vehicle."""
+    """Add the lamps and number plates of a box-shaped vehicle."""
     for side in (-1, 1):
         y0, y1 = sorted((side * (half - 0.12), side * (half - 0.46)))
         b0, b1 = sorted((side * (half - 0.06), side * (half - 0.28)))
-        mesh.box((front - 0.1, y0, low), (front + 0.015, y1, low + 0.2), finish.lamp((0.6, 0.63, 0.66), LIT, 5.0))
+        mesh.box((front - 0.1, y0, low), (front + 0.015, y1, low + 0.2), finish.lamp((0.6, 0.63, 0.66), LIGHTS_ON, 5.0))
         mesh.box(
             (rear - 0.015, b0, low + 0.1),
             (rear + 0.1, b1, low + 0.36),
-            finish.lamp((0.42, 0.012, 0.016), LIT, 1.6),
+            finish.lamp((0.42, 0.012, 0.016), LIGHTS_ON, 1.6),
         )
         mesh.box(
             (rear - 0.02, b0, low + 0.38),
@@ -87,24 +87,24 @@ def box_lamps(mesh: Mesh, front: float, rear: float, half: float, finish: Finish
             finish.lamp((0.55, 0.26, 0.03), bit, 6.0),
         )
     uv = UNIT * [1, 0.25]
-    mesh.quads([upright(front + 0.02, 0.26, low - 0.16, low - 0.05)], finish.plate, uv)
-    mesh.quads([upright(rear - 0.025, -0.26, low - 0.16, low - 0.05)], finish.plate, uv)
+    mesh.quads([upright_quad(front + 0.02, 0.26, low - 0.16, low - 0.05)], finish.plate, uv)
+    mesh.quads([upright_quad(rear - 0.025, -0.26, low - 0.16, low - 0.05)], finish.plate, uv)
 
 
 def truck(type_id: str, detail: float = 1.0) -> Triangles:
-    """A lorry: a cab in its colour, and a pale box behind it."""
+    """Build a lorry: a cab in its own colour with a pale box behind it."""
     half_length, half, half_height = CATALOGUE[type_id].extent
     height, finish, mesh = 2 * half_height, Finish(TRUCK), Mesh(detail)
     front, rear, cab = half_length, -half_length, 2.1
     top = min(height - 0.35, 2.9)
-    boxy(mesh, (front - cab, front), half - 0.08, (0.5, top), finish.paint, nose=0.05)
+    rounded_box(mesh, (front - cab, front), half - 0.08, (0.5, top), finish.paint, nose=0.05)
     pale = Look(TRUCK, (0.74, 0.74, 0.72), gloss=0.12)
-    boxy(mesh, (rear, front - cab - 0.25), half, (0.95, height), pale)
+    rounded_box(mesh, (rear, front - cab - 0.25), half, (0.95, height), pale)
     mesh.box((rear + 0.1, -half + 0.2, 0.55), (front - 0.4, half - 0.2, 0.96), finish.dark, bottom=True)
     band = Look(TRUCK, flags=PAINT, gloss=0.2)
     box_sides(mesh, (rear + 0.3, front - cab - 0.5), half, (1.3, 1.3 + 0.28 * height), band)
-    mesh.quads([upright(front + 0.010, half - 0.26, top * 0.54, top * 0.88)], finish.dark)
-    mesh.quads([upright(front + 0.020, half - 0.32, top * 0.56, top * 0.86)], finish.glass)
+    mesh.quads([upright_quad(front + 0.010, half - 0.26, top * 0.54, top * 0.88)], finish.dark)
+    mesh.quads([upright_quad(front + 0.020, half - 0.32, top * 0.56, top * 0.86)], finish.glass)
     mesh.box(
         (front - 0.3, -half + 0.2, top * 0.885),
         (front + 0.05, half - 0.2, top * 0.91),
@@ -112,12 +112,12 @@ def truck(type_id: str, detail: float = 1.0) -> Triangles:
         bottom=True,
     )
     box_sides(mesh, (front - 1.5, front - 0.55), half - 0.08, (top * 0.55, top * 0.85), finish.glass)
-    mesh.quads([upright(front + 0.008, half - 0.5, 0.75, 1.2)], finish.dark)
-    mesh.quads([upright(rear - 0.01, -0.012, 1.0, height - 0.1)], finish.dark)
+    mesh.quads([upright_quad(front + 0.008, half - 0.5, 0.75, 1.2)], finish.dark)
+    mesh.quads([upright_quad(rear - 0.01, -0.012, 1.0, height - 0.1)], finish.dark)
     for side in (-1, 1):
         y0, y1 = sorted((side * (half - 0.04), side * (half + 0.14)))
         mesh.box((front - 0.5, y0, top * 0.6), (front - 0.4, y1, top * 0.82), finish.dark, bottom=True)
-    axle_pair(
+    wheels(
         mesh,
         (front - 1.25, rear + 1.3, rear + 2.4) if half_length > 4 else (front - 1.2, rear + 1.4),
         half - 0.03,
@@ -129,11 +129,11 @@ def truck(type_id: str, detail: float = 1.0) -> Triangles:
 
 
 def bus(type_id: str, detail: float = 1.0) -> Triangles:
-    """A bus with large windows, doors on the right and a destination board."""
+    """Build a bus with large windows, doors on the right and a destination board."""
     half_length, half, half_height = CATALOGUE[type_id].extent
     height, finish, mesh = 2 * half_height, Finish(BUS), Mesh(detail)
     front, rear = half_length, -half_length
-    boxy(mesh, (rear, front), half, (0.32, height), finish.paint, nose=0.12)
+    rounded_box(mesh, (rear, front), half, (0.32, height), finish.paint, nose=0.12)
     mesh.box((rear + 0.2, -half + 0.2, 0.25), (front - 0.2, half - 0.2, 0.6), finish.dark, bottom=True)
     low, high = height * 0.42, height * 0.82
     count = max(4, round(half_length * 2 / 1.6))
@@ -147,7 +147,7 @@ def bus(type_id: str, detail: float = 1.0) -> Triangles:
         y = half + 0.016
         mesh.quads(
             [[(x + 0.5, y, 0.42), (x - 0.5, y, 0.42), (x - 0.5, y, high), (x + 0.5, y, high)]],
-            finish.glass.but(flags=TWO_SIDED),
+            finish.glass.replace(flags=TWO_SIDED),
         )
         mesh.quads(
             [
@@ -158,17 +158,17 @@ def bus(type_id: str, detail: float = 1.0) -> Triangles:
                     (x + 0.02, y + 0.01, high),
                 ]
             ],
-            finish.dark.but(flags=TWO_SIDED),
+            finish.dark.replace(flags=TWO_SIDED),
         )
-    mesh.quads([upright(front + 0.004, half - 0.15, 1.05, height * 0.80)], finish.glass)
-    mesh.quads([upright(rear - 0.008, -half + 0.3, height * 0.5, height * 0.8)], finish.glass)
+    mesh.quads([upright_quad(front + 0.004, half - 0.15, 1.05, height * 0.80)], finish.glass)
+    mesh.quads([upright_quad(rear - 0.008, -half + 0.3, height * 0.5, height * 0.8)], finish.glass)
     board = Look(BUS, (1.0, 1.0, 1.0), "destination", glow=1.4)
     mesh.quads(
-        [upright(front + 0.01, half - 0.35, height * 0.815, height * 0.90)],
+        [upright_quad(front + 0.01, half - 0.35, height * 0.815, height * 0.90)],
         board,
         UNIT * [1, 0.24] + [0, 0.13],
     )
-    axle_pair(
+    wheels(
         mesh,
         (front - 1.9 if half_length > 4.5 else front - 1.3, rear + 2.3 if half_length > 4.5 else rear + 1.5),
         half,

@@ -1,60 +1,62 @@
-"""Motorcycles and bicycles, with or without somebody on them."""
+"""Motorcycles and bicycles, with or without a rider."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from simulator.catalogue import CATALOGUE
-from simulator.drawing.cars import BRAKE, LIT
+from simulator.actor_catalogue import CATALOGUE
+from simulator.drawing.cars import BRAKE, LIGHTS_ON
 from simulator.drawing.mesh import BICYCLE, MOTORCYCLE, PAINT, RIDER, TWO_SIDED, Look, Mesh, Triangles
 from simulator.drawing.people import rider
 
 BLACK, CHROME = (0.018, 0.018, 0.02), (0.45, 0.46, 0.48)
 
 
-def spoked_wheel(mesh: Mesh, x: float, radius: float, thick: float, label: int, spokes: int) -> None:
-    """A wheel in the plane y = 0 with a round tyre."""
+def spoked_wheel(mesh: Mesh, x: float, radius: float, thickness: float, label: int, spokes: int) -> None:
+    """Add a wheel with a round tyre in the plane y = 0."""
     count, sides = mesh.segments(20, 8), mesh.segments(5, 3)
-    turn, around = np.linspace(0, 2 * np.pi, count + 1)[:, None], np.linspace(0, 2 * np.pi, sides + 1)[None]
-    reach = radius - thick + thick * np.cos(around)
-    tyre = np.stack([x + reach * np.cos(turn), -thick * np.sin(around) + 0 * turn, radius + reach * np.sin(turn)], -1)
+    angles, around = np.linspace(0, 2 * np.pi, count + 1)[:, None], np.linspace(0, 2 * np.pi, sides + 1)[None]
+    reach = radius - thickness + thickness * np.cos(around)
+    tyre = np.stack(
+        [x + reach * np.cos(angles), -thickness * np.sin(around) + 0 * angles, radius + reach * np.sin(angles)], -1
+    )
     mesh.grid(tyre, Look(label, BLACK, flags=TWO_SIDED))
     metal = Look(label, CHROME, gloss=0.4)
     for angle in np.arange(spokes if mesh.detail > 0.4 else 0) * 2 * np.pi / spokes:
-        rim = (x + (radius - thick) * np.cos(angle), 0.0, radius + (radius - thick) * np.sin(angle))
+        rim = (x + (radius - thickness) * np.cos(angle), 0.0, radius + (radius - thickness) * np.sin(angle))
         mesh.tube((x, 0, radius), rim, 0.006 if label == BICYCLE else 0.016, None, metal, 3, caps=False)
     mesh.tube((x, -0.05, radius), (x, 0.05, radius), 0.035, None, metal, 6)
 
 
 def bicycle(type_id: str, ridden: bool, detail: float = 1.0) -> Triangles:
-    """A bicycle; frame and saddle height differ between the models."""
+    """Build a bicycle; the frame depends on the model."""
     half = CATALOGUE[type_id].extent[0]
     mesh, radius = Mesh(detail), 0.34
     rear, front = -half + radius, half - radius
     frame = Look(BICYCLE, flags=PAINT, gloss=0.4)
     dark = Look(BICYCLE, BLACK)
-    upright = type_id.endswith("omafiets")
+    is_upright = type_id.endswith("omafiets")
     spoked_wheel(mesh, rear, radius, 0.026, BICYCLE, 10 if detail > 0.7 else 4)
     spoked_wheel(mesh, front, radius, 0.026, BICYCLE, 10 if detail > 0.7 else 4)
     crank, seat = (rear + 0.44, 0.0, 0.29), (rear + 0.27, 0.0, 0.92)
-    steer, bars = (front - 0.15, 0.0, 0.82), (front - 0.22, 0.0, 1.10 if upright else 1.0)
+    steer, bars = (front - 0.15, 0.0, 0.82), (front - 0.22, 0.0, 1.10 if is_upright else 1.0)
     for a, b in (
         (crank, seat),
         ((rear, 0, radius), crank),
         ((rear, 0, radius), (seat[0] + 0.03, 0, 0.78)),
         (crank, steer),
-        ((seat[0] + 0.04, 0, 0.45 if upright else 0.80), steer),
+        ((seat[0] + 0.04, 0, 0.45 if is_upright else 0.80), steer),
         ((front, 0, radius), steer),
         (steer, bars),
     ):
         mesh.tube(a, b, 0.022, None, frame, 6)
-    wide = 0.31 if upright else 0.25
+    half_width = 0.31 if is_upright else 0.25
     mesh.path(
         [
-            (bars[0] - 0.12, -wide, bars[2]),
+            (bars[0] - 0.12, -half_width, bars[2]),
             (bars[0], -0.1, bars[2]),
             (bars[0], 0.1, bars[2]),
-            (bars[0] - 0.12, wide, bars[2]),
+            (bars[0] - 0.12, half_width, bars[2]),
         ],
         0.018,
         dark,
@@ -66,10 +68,10 @@ def bicycle(type_id: str, ridden: bool, detail: float = 1.0) -> Triangles:
     mesh.box(
         (rear - 0.03, -0.03, 0.62),
         (rear + 0.02, 0.03, 0.68),
-        Look(BICYCLE, (0.5, 0.015, 0.018), glow=2.0, lamp=LIT),
+        Look(BICYCLE, (0.5, 0.015, 0.018), glow=2.0, lamp=LIGHTS_ON),
     )
     if ridden:
-        reach = (bars[0] - 0.1, wide, bars[2] + 0.02)
+        reach = (bars[0] - 0.1, half_width, bars[2] + 0.02)
         cloth = {
             "vehicle.bh.crossbike": (0.55, 0.16, 0.02),
             "vehicle.diamondback.century": (0.03, 0.20, 0.42),
@@ -82,16 +84,16 @@ def bicycle(type_id: str, ridden: bool, detail: float = 1.0) -> Triangles:
             (crank[0], 0.10, crank[2] + 0.05),
             (0.7, 0.7, 0.68),
             cloth.get(type_id, (0.20, 0.05, 0.08)),
-            0.14 if upright else 0.27,
+            0.14 if is_upright else 0.27,
         )
     return mesh.build()
 
 
 def motorcycle(type_id: str, ridden: bool, detail: float = 1.0) -> Triangles:
-    """A motorcycle or a scooter."""
+    """Build a motorcycle or a scooter."""
     half = CATALOGUE[type_id].extent[0]
-    scooter = "vespa" in type_id
-    radius = 0.24 if scooter else 0.31
+    is_scooter = "vespa" in type_id
+    radius = 0.24 if is_scooter else 0.31
     mesh = Mesh(detail)
     rear, front = -half + radius + 0.06, half - radius - 0.02
     dark, chrome = Look(MOTORCYCLE, BLACK), Look(MOTORCYCLE, CHROME, gloss=0.7)
@@ -102,11 +104,11 @@ def motorcycle(type_id: str, ridden: bool, detail: float = 1.0) -> Triangles:
         mesh.tube((front, 0.08 * side, radius), (bars[0] + 0.04, 0.08 * side, 0.92), 0.025, None, chrome, 6)
         mesh.tube((bars[0], 0, bars[2]), (bars[0] - 0.13, 0.34 * side, bars[2] + 0.02), 0.018, None, dark, 5)
         mesh.ball((bars[0] - 0.02, 0.30 * side, bars[2] + 0.14), (0.03, 0.06, 0.045), dark, 6, 4)
-    if scooter:
+    if is_scooter:
         scooter_body(mesh, rear, front, radius)
     else:
         motorcycle_body(mesh, rear, front, radius)
-    mesh.ball((rear + 0.26, 0, 0.84 if scooter else 0.86), (0.38, 0.14, 0.07), dark, 10, 5)
+    mesh.ball((rear + 0.26, 0, 0.84 if is_scooter else 0.86), (0.38, 0.14, 0.07), dark, 10, 5)
     lamps_and_plate(mesh, rear, front)
     if ridden:
         rider(
@@ -117,13 +119,13 @@ def motorcycle(type_id: str, ridden: bool, detail: float = 1.0) -> Triangles:
             (0.08, 0.19, 0.36),
             (0.06, 0.06, 0.07) if "harley" in type_id else (0.55, 0.55, 0.52),
             (0.03, 0.03, 0.035) if "harley" in type_id else (0.30, 0.05, 0.04),
-            0.12 if scooter else 0.22,
+            0.12 if is_scooter else 0.22,
         )
     return mesh.build()
 
 
 def scooter_body(mesh: Mesh, rear: float, front: float, radius: float) -> None:
-    """A scooter's shell between its axles at x = rear and front."""
+    """Add a scooter's shell between its axles at x = rear and front."""
     paint = Look(MOTORCYCLE, flags=PAINT, gloss=0.7)
     mesh.ball((rear + 0.12, 0, 0.50), (0.46, 0.20, 0.24), paint, 12, 8)
     mesh.box((rear + 0.35, -0.16, 0.24), (front - 0.2, 0.16, 0.30), paint, bottom=True)
@@ -132,7 +134,7 @@ def scooter_body(mesh: Mesh, rear: float, front: float, radius: float) -> None:
 
 
 def motorcycle_body(mesh: Mesh, rear: float, front: float, radius: float) -> None:
-    """Engine, tank, fairing and exhaust between the axles at x = rear and front."""
+    """Add engine, tank, fairing and exhaust between the axles at x = rear and front."""
     paint, dark = Look(MOTORCYCLE, flags=PAINT, gloss=0.7), Look(MOTORCYCLE, BLACK)
     chrome = Look(MOTORCYCLE, CHROME, gloss=0.7)
     mesh.ball((0.02, 0, 0.50), (0.30, 0.16, 0.22), Look(MOTORCYCLE, (0.10, 0.10, 0.11), gloss=0.5), 10, 7)
@@ -145,17 +147,17 @@ def motorcycle_body(mesh: Mesh, rear: float, front: float, radius: float) -> Non
 
 
 def lamps_and_plate(mesh: Mesh, rear: float, front: float) -> None:
-    """Head lamp, tail lamp, brake light and number plate."""
+    """Add headlight, tail lamp, brake light and number plate."""
     mesh.ball(
         (front - 0.07, 0, 0.86),
         (0.06, 0.10, 0.09),
-        Look(MOTORCYCLE, (0.65, 0.67, 0.7), gloss=0.8, glow=5.0, lamp=LIT),
+        Look(MOTORCYCLE, (0.65, 0.67, 0.7), gloss=0.8, glow=5.0, lamp=LIGHTS_ON),
         8,
         6,
     )
-    red = Look(MOTORCYCLE, (0.45, 0.015, 0.018), glow=1.6, lamp=LIT)
+    red = Look(MOTORCYCLE, (0.45, 0.015, 0.018), glow=1.6, lamp=LIGHTS_ON)
     mesh.box((rear - 0.27, -0.07, 0.78), (rear - 0.21, 0.07, 0.85), red)
-    mesh.box((rear - 0.28, -0.06, 0.86), (rear - 0.22, 0.06, 0.90), red.but(glow=6.0, lamp=BRAKE))
+    mesh.box((rear - 0.28, -0.06, 0.86), (rear - 0.22, 0.06, 0.90), red.replace(glow=6.0, lamp=BRAKE))
     mesh.quads(
         [
             [

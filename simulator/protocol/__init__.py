@@ -1,1 +1,1 @@
-"""The wire: CARLA's RPC and streaming channels, and how values are encoded on them."""
+"""CARLA's wire protocol: the RPC and streaming channels, and the encoding of values on them."""

@@ -1,8 +1,8 @@
-"""The RPC channel: msgpack-rpc over TCP, one thread for each client.
+"""The RPC channel: msgpack-rpc over TCP, one thread per client.
 
-A request is `[0, id, method, arguments]`, a notification `[2, method, arguments]`, a reply
-`[1, id, error, result]`; nothing frames them but msgpack itself. The first argument is the client's metadata
-(whether it waits for the answer). Bytes that are no such message close the connection that sent them.
+A request is `[0, id, method, arguments]`, a notification `[2, method, arguments]`, a response
+`[1, id, error, result]`; messages have no framing other than msgpack. The first argument is the client's
+metadata (whether it waits for the response). Malformed bytes close the connection that sent them.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from typing import Any
 import msgpack
 
 REQUEST, RESPONSE = 0, 1
-LARGEST_MESSAGE = 32 << 20  # bytes; an OpenDRIVE text is the largest that a client sends
-MOST_CONNECTIONS = 128
+MAX_MESSAGE_SIZE = 32 << 20  # bytes; the largest message of a client is an OpenDRIVE text
+MAX_CONNECTIONS = 128
 
 log = logging.getLogger(__name__)
 
@@ -28,15 +28,15 @@ class MalformedMessageError(Exception):
 
 
 class UnknownMethodError(Exception):
-    """No such call; reported to the client as an error of the RPC layer."""
+    """The method does not exist; reported to the client as an error of the RPC layer."""
 
 
 Dispatch = Callable[[object, str, list[Any]], Any]
-"""(connection, method, arguments without metadata) -> result as it goes on the wire."""
+"""(connection, method, arguments without metadata) -> result as it is sent."""
 
 
 class BoundedServer(socketserver.ThreadingTCPServer):
-    """A TCP server with one thread for each connection and a limit on their number."""
+    """A TCP server with one thread per connection and a limit on the number of connections."""
 
     allow_reuse_address = True
     daemon_threads = True
@@ -48,35 +48,35 @@ class BoundedServer(socketserver.ThreadingTCPServer):
             super().__init__(address, handler)
         except (OSError, OverflowError) as error:
             raise OSError(f"Cannot listen on {address[0]}:{address[1]}: {error}") from error
-        self._places = threading.BoundedSemaphore(MOST_CONNECTIONS)
+        self._slots = threading.BoundedSemaphore(MAX_CONNECTIONS)
 
     @property
     def port(self) -> int:
-        """The port that it listens on."""
+        """The port that the server listens on."""
         return self.server_address[1]
 
     def verify_request(self, request: Any, client_address: Any) -> bool:
-        """Turns a connection away when all places are taken."""
-        return self._places.acquire(blocking=False)
+        """Accept a connection only if a slot is free."""
+        return self._slots.acquire(blocking=False)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
-        """Serves one connection and then frees its place."""
+        """Serve one connection, then free its slot."""
         try:
             super().process_request_thread(request, client_address)
         finally:
-            self._places.release()
+            self._slots.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Logs what went wrong on one connection; the others go on."""
+        """Log an error of one connection; the others continue."""
         log.exception("Connection of %s ended with an error.", client_address)
 
     def start(self, name: str) -> None:
-        """Accepts connections from now on, in a thread of its own."""
+        """Accept connections from now on, in a background thread."""
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.1}, name=name, daemon=True).start()
 
 
 class RpcServer(BoundedServer):
-    """Answers calls with `dispatch`; `on_disconnect` is told about every connection that ends."""
+    """Answers calls with `dispatch`; `on_disconnect` is called for every connection that ends."""
 
     def __init__(self, address: tuple[str, int], dispatch: Dispatch, on_disconnect: Callable[[object], None]) -> None:
         super().__init__(address, RpcHandler)
@@ -90,25 +90,25 @@ class RpcHandler(socketserver.BaseRequestHandler):
     server: RpcServer
 
     def handle(self) -> None:
-        """Answers calls until the client leaves or sends something malformed."""
+        """Answer calls until the client leaves or sends something malformed."""
         self.request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         packer = msgpack.Packer(use_bin_type=True, unicode_errors="surrogateescape")
         try:
             for message in self.messages():
-                reply = self.answer(message)
-                if reply is not None:
-                    self.request.sendall(packer.pack(reply))
-        except MalformedMessageError as trouble:
-            log.warning("Connection of %s closed: %s.", self.client_address, trouble)
+                response = self.answer(message)
+                if response is not None:
+                    self.request.sendall(packer.pack(response))
+        except MalformedMessageError as error:
+            log.warning("Connection of %s closed: %s.", self.client_address, error)
         except OSError:
             pass  # the client is gone
         finally:
             self.server.on_disconnect(self)
 
     def messages(self) -> Iterator[list[Any]]:
-        """What the client sends, message by message; raises MalformedMessageError."""
+        """Yield the client's messages one by one; raise MalformedMessageError."""
         unpacker = msgpack.Unpacker(
-            raw=False, strict_map_key=False, unicode_errors="surrogateescape", max_buffer_size=LARGEST_MESSAGE
+            raw=False, strict_map_key=False, unicode_errors="surrogateescape", max_buffer_size=MAX_MESSAGE_SIZE
         )
         while data := self.request.recv(1 << 16):
             try:
@@ -119,19 +119,19 @@ class RpcHandler(socketserver.BaseRequestHandler):
                 raise MalformedMessageError(f"not msgpack ({type(error).__name__})") from error
 
     def answer(self, message: list[Any]) -> list[Any] | None:
-        """The reply to a checked message, None if it needs none."""
+        """Return the response to a checked message, None if it needs none."""
         if message[0] == RESPONSE:
             return None
         method, arguments = message[-2:]
         try:
             error, result = None, self.server.dispatch(self, method, arguments[1:])
-        except UnknownMethodError as trouble:
-            error, result = str(trouble), None
+        except UnknownMethodError as unknown:
+            error, result = str(unknown), None
         return [RESPONSE, message[1], error, result] if message[0] == REQUEST else None
 
 
 def check_message(message: Any) -> list[Any]:
-    """The message itself if it has the shape of msgpack-rpc; raises MalformedMessageError otherwise."""
+    """Return the message if it has the structure of msgpack-rpc; raise MalformedMessageError otherwise."""
     match message:
         case [0, int(), str(), list()] | [2, str(), list()] | [1, int(), _, _]:
             return message

@@ -1,8 +1,8 @@
-"""The streaming channel: one TCP connection for each subscription to a sensor.
+"""The streaming channel: one TCP connection per subscription to a sensor.
 
-A client sends the stream's id (u32) and never writes again; the server pushes messages, each behind its
+A client sends the stream's id (u32) and never writes again; the server pushes messages, each preceded by its
 length (u32). Every subscriber has a bounded queue and a thread that empties it, so that a slow or dead client
-holds up nobody: see `StreamServer.wait_for_room` and `StreamServer.publish`.
+does not delay the others: see `StreamServer.wait_for_queue_space` and `StreamServer.publish`.
 """
 
 from __future__ import annotations
@@ -21,56 +21,56 @@ from simulator.protocol.rpc import BoundedServer
 
 Chunk = bytes | memoryview
 
-SUBSCRIBE_SECONDS = 1.0  # a client connects within milliseconds of asking for a token
-GREETING_SECONDS = 10.0
-STALL_SECONDS = 4.0  # below the client's default time-out of 5 s
-IMAGE_ROOM, STATE_ROOM = 4, 256  # messages; a state is some kilobytes, an image megabytes
+SUBSCRIBE_TIMEOUT = 1.0  # seconds; a client connects within milliseconds of asking for a token
+GREETING_TIMEOUT = 10.0  # seconds for the stream's id to arrive
+STALL_TIMEOUT = 4.0  # seconds, below the client's default timeout of 5 s
+IMAGE_QUEUE_SIZE, STATE_QUEUE_SIZE = 4, 256  # messages; a state is a few kilobytes, an image megabytes
 
 
 @dataclass(frozen=True)
-class Expected:
-    """A client that asked for a stream's token and has not connected yet. until: by the monotonic clock."""
+class ExpectedSubscription:
+    """A client that asked for a stream's token and has not connected yet. deadline: on the monotonic clock."""
 
     stream_id: int
-    who: object
-    until: float
+    client: object
+    deadline: float
 
 
 class Subscriber:
     """One client's subscription to one stream."""
 
-    def __init__(self, connection: socket.socket, room: int) -> None:
-        self.room = room
+    def __init__(self, connection: socket.socket, queue_size: int) -> None:
+        self.queue_size = queue_size
         self.closed = False
         self._socket = connection
         self._queue: collections.deque[tuple[Chunk, ...]] = collections.deque()
-        self._filled = threading.Condition()
+        self._changed = threading.Condition()
         threading.Thread(target=self._write, name="stream writer", daemon=True).start()
 
     @property
-    def waiting(self) -> int:
-        """Messages that are not sent yet."""
+    def queued(self) -> int:
+        """The number of messages that are not sent yet."""
         return len(self._queue)
 
     def push(self, chunks: tuple[Chunk, ...]) -> None:
-        """Queues one message, given in pieces."""
-        with self._filled:
+        """Queue one message, given in chunks."""
+        with self._changed:
             self._queue.append(chunks)
-            self._filled.notify()
+            self._changed.notify()
 
     def close(self) -> None:
-        """Ends the subscription; the client notices that the connection is gone."""
-        with self._filled:
+        """End the subscription and shut down its connection, which the client notices."""
+        with self._changed:
             self.closed = True
             self._queue.clear()
-            self._filled.notify()
+            self._changed.notify()
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
 
     def _write(self) -> None:
         while True:
-            with self._filled:
-                self._filled.wait_for(lambda: self._queue or self.closed)
+            with self._changed:
+                self._changed.wait_for(lambda: self._queue or self.closed)
                 if self.closed:
                     return
                 chunks = self._queue[0]
@@ -79,13 +79,13 @@ class Subscriber:
             except OSError:
                 self.close()
                 return
-            with self._filled:
+            with self._changed:
                 if self._queue:
                     self._queue.popleft()
 
 
 def send_message(connection: socket.socket, chunks: Iterable[Chunk]) -> None:
-    """Sends the pieces of one message behind their total length, without joining them."""
+    """Send the chunks of one message after their total length, without joining them."""
     views = [memoryview(chunk).cast("B") for chunk in chunks]
     views.insert(0, memoryview(struct.pack("<I", sum(view.nbytes for view in views))))
     while views:
@@ -97,93 +97,93 @@ def send_message(connection: socket.socket, chunks: Iterable[Chunk]) -> None:
 
 
 class StreamServer(BoundedServer):
-    """All streams of the simulator. Thread-safe; nothing here blocks but the two `wait_` functions."""
+    """All streams of the simulator. Thread-safe; only the two `wait_` methods block."""
 
     def __init__(self, address: tuple[str, int]) -> None:
         super().__init__(address, StreamHandler)
         self._changed = threading.Condition()
         self._subscribers: dict[int, list[Subscriber]] = {}
-        self._rooms: dict[int, int] = {}
-        self._expected: list[Expected] = []
+        self._queue_sizes: dict[int, int] = {}
+        self._expected: list[ExpectedSubscription] = []
 
-    def open(self, stream_id: int, room: int = IMAGE_ROOM) -> None:
-        """Makes a stream known. `room`: the messages that may wait for a slow subscriber."""
+    def open(self, stream_id: int, queue_size: int = IMAGE_QUEUE_SIZE) -> None:
+        """Open a stream. `queue_size`: how many messages may wait for a slow subscriber."""
         with self._changed:
-            self._rooms[stream_id] = room
+            self._queue_sizes[stream_id] = queue_size
             self._subscribers[stream_id] = []
 
     def retire(self, stream_id: int) -> None:
-        """Forgets a stream: nothing is sent to its subscribers any more.
+        """Remove a stream: its subscribers receive nothing more.
 
-        Their connections stay open until they leave: a client would at once connect again, and go on so.
+        Their connections stay open until they leave: a disconnected client would reconnect at once, again and again.
         """
         with self._changed:
-            self._rooms.pop(stream_id, None)
+            self._queue_sizes.pop(stream_id, None)
             self._subscribers.pop(stream_id, None)
             self._expected = [item for item in self._expected if item.stream_id != stream_id]
             self._changed.notify_all()
 
-    def expect(self, stream_id: int, who: object) -> None:
-        """Notes that client `who` asked for a stream's token and is about to connect."""
+    def expect_subscription(self, stream_id: int, client: object) -> None:
+        """Note that a client asked for a stream's token and is about to connect."""
         with self._changed:
             now = time.monotonic()
-            self._expected = [item for item in self._expected if item.until > now]
-            if stream_id in self._rooms:
-                self._expected.append(Expected(stream_id, who, now + SUBSCRIBE_SECONDS))
+            self._expected = [item for item in self._expected if item.deadline > now]
+            if stream_id in self._queue_sizes:
+                self._expected.append(ExpectedSubscription(stream_id, client, now + SUBSCRIBE_TIMEOUT))
 
-    def expect_nothing_from(self, who: object) -> None:
-        """Forgets what `expect` noted for a client that is gone."""
+    def cancel_expected_subscriptions(self, client: object) -> None:
+        """Stop expecting subscriptions from a client that is gone."""
         with self._changed:
-            self._expected = [item for item in self._expected if item.who is not who]
+            self._expected = [item for item in self._expected if item.client is not client]
             self._changed.notify_all()
 
-    def wait_for_expected(self) -> None:
-        """Waits until the clients that asked for a token have connected, SUBSCRIBE_SECONDS at most.
+    def wait_for_expected_subscriptions(self) -> None:
+        """Wait until the clients that asked for a token have connected, SUBSCRIBE_TIMEOUT at most.
 
-        Without it the tick that follows `camera.listen()` overtakes the subscription and its image is lost.
+        Otherwise the tick that follows `camera.listen()` could precede the subscription and its image would be lost.
         """
         with self._changed:
             while self._expected:
-                left = max(item.until for item in self._expected) - time.monotonic()
-                if left <= 0.0:
+                remaining = max(item.deadline for item in self._expected) - time.monotonic()
+                if remaining <= 0.0:
                     self._expected.clear()
                     return
-                self._changed.wait(left)
+                self._changed.wait(remaining)
 
-    def wait_for_room(self) -> None:
-        """Waits until no subscriber's queue is full; one that stalls for STALL_SECONDS is cut off."""
-        deadline = time.monotonic() + STALL_SECONDS
+    def wait_for_queue_space(self) -> None:
+        """Wait until no subscriber's queue is full; disconnect those that stall for STALL_TIMEOUT."""
+        deadline = time.monotonic() + STALL_TIMEOUT
         while stalled := [
-            subscriber for subscriber in self._all_subscribers() if subscriber.waiting >= subscriber.room
+            subscriber for subscriber in self._all_subscribers() if subscriber.queued >= subscriber.queue_size
         ]:
             if time.monotonic() > deadline:
                 for subscriber in stalled:
                     subscriber.close()
             time.sleep(0.001)
 
-    def subscribed(self, stream_id: int) -> bool:
-        """Whether anybody listens to a stream."""
+    def has_subscribers(self, stream_id: int) -> bool:
+        """Return whether any client is subscribed to a stream."""
         return any(not subscriber.closed for subscriber in self._subscribers.get(stream_id, ()))
 
     def publish(self, stream_id: int, chunks: tuple[Chunk, ...], *, may_drop: bool) -> None:
-        """Sends a message to all who listen to a stream.
+        """Send a message to all subscribers of a stream.
 
-        A subscriber whose queue is full misses it if `may_drop`, otherwise it is given twice the room and is
-        cut off after that.
+        With `may_drop`, a subscriber whose queue is full misses the message. Otherwise its queue may grow to twice
+        its size, and the subscriber is disconnected after that.
         """
         with self._changed:
             for subscriber in self._subscribers.get(stream_id, ()):
-                if subscriber.waiting < (subscriber.room if may_drop else 2 * subscriber.room):
+                if subscriber.queued < (subscriber.queue_size if may_drop else 2 * subscriber.queue_size):
                     subscriber.push(chunks)
                 elif not may_drop:
                     subscriber.close()
 
-    def add(self, stream_id: int, connection: socket.socket) -> Subscriber | None:
-        """Subscribes a connection; None if there is no such stream."""
+    def subscribe(self, stream_id: int, connection: socket.socket) -> Subscriber | None:
+        """Subscribe a connection to a stream; return None if there is no such stream."""
         with self._changed:
-            if stream_id not in self._rooms:
+            if stream_id not in self._queue_sizes:
                 return None
-            subscriber = Subscriber(connection, self._rooms[stream_id])
+            subscriber = Subscriber(connection, self._queue_sizes[stream_id])
             self._subscribers[stream_id].append(subscriber)
             arrived = next((item for item in self._expected if item.stream_id == stream_id), None)
             if arrived:
@@ -191,18 +191,18 @@ class StreamServer(BoundedServer):
             self._changed.notify_all()
             return subscriber
 
-    def remove(self, stream_id: int, subscriber: Subscriber) -> None:
-        """Ends a subscription."""
+    def unsubscribe(self, stream_id: int, subscriber: Subscriber) -> None:
+        """End a subscription."""
         subscriber.close()
         with self._changed:
-            listeners = self._subscribers.get(stream_id, [])
-            if subscriber in listeners:
-                listeners.remove(subscriber)
+            subscribers = self._subscribers.get(stream_id, [])
+            if subscriber in subscribers:
+                subscribers.remove(subscriber)
 
     def _all_subscribers(self) -> list[Subscriber]:
         with self._changed:
-            everyone = [subscriber for group in self._subscribers.values() for subscriber in group]
-        return [subscriber for subscriber in everyone if not subscriber.closed]
+            subscribers = [subscriber for group in self._subscribers.values() for subscriber in group]
+        return [subscriber for subscriber in subscribers if not subscriber.closed]
 
 
 class StreamHandler(socketserver.BaseRequestHandler):
@@ -211,10 +211,10 @@ class StreamHandler(socketserver.BaseRequestHandler):
     server: StreamServer
 
     def handle(self) -> None:
-        """Serves the connection until it ends; whatever the client sends after the id ends it too."""
+        """Serve the connection until the client closes it or sends anything after the id."""
         self.request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         with contextlib.suppress(OSError):
-            self.request.settimeout(GREETING_SECONDS)
+            self.request.settimeout(GREETING_TIMEOUT)
             greeting = b""
             while len(greeting) < 4 and (data := self.request.recv(4 - len(greeting))):
                 greeting += data
@@ -223,10 +223,10 @@ class StreamHandler(socketserver.BaseRequestHandler):
                 self.serve(*struct.unpack("<I", greeting))
 
     def serve(self, stream_id: int) -> None:
-        """Keeps the subscription until the client closes the connection."""
-        subscriber = self.server.add(stream_id, self.request)
+        """Keep the subscription until the client closes the connection."""
+        subscriber = self.server.subscribe(stream_id, self.request)
         try:
             self.request.recv(1)
         finally:
             if subscriber is not None:
-                self.server.remove(stream_id, subscriber)
+                self.server.unsubscribe(stream_id, subscriber)

@@ -1,1 +1,1 @@
-"""What the town stands on: the road network, its maps, OpenDRIVE, the navigation mesh."""
+"""The roads of a town: network, maps, OpenDRIVE, ground heights, navigation mesh."""

@@ -1,4 +1,4 @@
-"""Plane curves made of lines and circular arcs: what reference lines and kerbs consist of."""
+"""Plane curves made of lines and circular arcs, used for reference lines and kerbs."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import numpy as np
 
 from simulator.geometry import wrap_degrees
 
-SHORTEST = 1e-6  # metres; shorter pieces are left out
-ARC_TURN = math.radians(4.0)  # between two samples of an arc: at 50 m radius the chord is 3 cm off
-STRAIGHT = 1e-9  # 1/metre; a smaller curvature is a line
+MIN_LENGTH = 1e-6  # metres; shorter pieces are left out
+MAX_SAMPLE_TURN = math.radians(4.0)  # between two samples of an arc; at 50 m radius the chord is 3 cm off
+MIN_CURVATURE = 1e-9  # 1/metre; a piece with a smaller curvature is a line
 
 
 @dataclass(frozen=True)
@@ -31,33 +31,33 @@ class Piece:
     curvature: float = 0.0
 
     def at(self, distance: np.ndarray | float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """x, y in metres and yaw in degrees at distances (any shape) from the start."""
+        """Return x, y in metres and yaw in degrees at distances (any shape) from the start."""
         distance = np.asarray(distance, dtype=np.float64)
         start = math.radians(self.yaw)
         turned = distance * self.curvature
-        # sin(u)/u keeps a nearly straight arc exact, where 1/curvature would lose digits
+        # sin(u)/u keeps nearly straight arcs exact, where 1/curvature would lose precision
         chord = distance * np.sinc(turned / (2.0 * np.pi))
         x = self.x + chord * np.cos(start + turned / 2.0)
         y = self.y + chord * np.sin(start + turned / 2.0)
         return x, y, self.yaw + np.degrees(turned)
 
     def end(self) -> tuple[float, float, float]:
-        """x, y and yaw at the end."""
+        """Return x, y and yaw at the end."""
         x, y, yaw = self.at(self.length)
         return float(x), float(y), wrap_degrees(float(yaw))
 
     def shifted(self, t: float) -> Piece:
-        """The parallel curve `t` metres to the right; ValueError if that is past the middle of the arc."""
+        """Return the parallel piece `t` metres to the right; raise ValueError if that is past the arc's centre."""
         yaw = math.radians(self.yaw)
-        shrink = 1.0 - t * self.curvature
-        if shrink <= 0.0:
+        scale = 1.0 - t * self.curvature
+        if scale <= 0.0:
             raise ValueError(f"An arc of radius {abs(1.0 / self.curvature):g} m has no parallel {t:g} m to its right.")
         return Piece(
             self.x - t * math.sin(yaw),
             self.y + t * math.cos(yaw),
             self.yaw,
-            self.length * shrink,
-            self.curvature / shrink,
+            self.length * scale,
+            self.curvature / scale,
         )
 
 
@@ -66,31 +66,31 @@ Pose = tuple[float, float, float]  # x, y, yaw
 
 
 def curve_length(curve: Sequence[Piece]) -> float:
-    """Metres."""
+    """Return the length of a curve, metres."""
     return sum(piece.length for piece in curve)
 
 
 def stations(curve: Sequence[Piece], step: float, start: float = 0.0, end: float | None = None) -> np.ndarray:
-    """Distances (n,) float64, ascending, that sample start..end at most `step` metres apart.
+    """Return distances (n,) float64, ascending, that sample start..end at most `step` metres apart.
 
-    On tight arcs they are closer, ARC_TURN at most. Both ends and every joint of two pieces between them are
-    among the distances.
+    On tight arcs they are closer, at most MAX_SAMPLE_TURN apart. They include both ends and every joint of two
+    pieces in between.
     """
     end = curve_length(curve) if end is None else end
     parts = []
     begin = 0.0
     for piece in curve:
         low, high = max(begin, start), min(begin + piece.length, end)
-        if high - low > SHORTEST:
-            longest = min(step, ARC_TURN / abs(piece.curvature)) if piece.curvature else step
-            count = max(1, math.ceil((high - low) / longest - SHORTEST))
+        if high - low > MIN_LENGTH:
+            spacing = min(step, MAX_SAMPLE_TURN / abs(piece.curvature)) if piece.curvature else step
+            count = max(1, math.ceil((high - low) / spacing - MIN_LENGTH))
             parts.append(np.linspace(low, high, count, endpoint=False))
         begin += piece.length
     return np.append(np.concatenate(parts), end) if parts else np.array([start, end])
 
 
 def evaluate(curve: Sequence[Piece], s: np.ndarray | float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """x, y and yaw (degrees), each (n,) float64, at distances s; past an end the end piece goes on."""
+    """Return x, y and yaw (degrees), each (n,) float64, at distances s; beyond an end, extend the piece there."""
     s = np.atleast_1d(np.asarray(s, dtype=np.float64))
     begins = np.concatenate([[0.0], np.cumsum([piece.length for piece in curve])[:-1]])
     index = np.clip(np.searchsorted(begins, s, side="right") - 1, 0, len(curve) - 1)
@@ -102,12 +102,12 @@ def evaluate(curve: Sequence[Piece], s: np.ndarray | float) -> tuple[np.ndarray,
 
 
 def trim(curve: Sequence[Piece], start: float, end: float) -> Curve:
-    """The part of a curve between two distances."""
+    """Return the part of a curve between two distances."""
     parts = []
     begin = 0.0
     for piece in curve:
         low, high = max(start - begin, 0.0), min(end - begin, piece.length)
-        if high - low > SHORTEST:
+        if high - low > MIN_LENGTH:
             x, y, yaw = piece.at(low)
             parts.append(Piece(float(x), float(y), float(yaw), high - low, piece.curvature))
         begin += piece.length
@@ -115,20 +115,20 @@ def trim(curve: Sequence[Piece], start: float, end: float) -> Curve:
 
 
 def chain(start: Pose, steps: Sequence[tuple[float, float]]) -> Curve:
-    """Pieces of the given (length, curvature), each going on from the end of the one before."""
+    """Return pieces of the given (length, curvature), each starting at the end of the previous one."""
     pieces: list[Piece] = []
     for length, curvature in steps:
-        if length > SHORTEST:
-            curvature = curvature if abs(curvature) > STRAIGHT else 0.0
+        if length > MIN_LENGTH:
+            curvature = curvature if abs(curvature) > MIN_CURVATURE else 0.0
             pieces.append(Piece(*(pieces[-1].end() if pieces else start), length, curvature))
     return tuple(pieces)
 
 
 def connect(a: Pose, b: Pose, radius: float | None = None) -> Curve:
-    """A curve without kinks from pose `a` to pose `b`.
+    """Return a curve without kinks from pose `a` to pose `b`.
 
-    Where the lines through the poses meet ahead of `a` and behind `b`, the curve follows them and rounds the
-    corner with the given radius, or the largest that fits. Elsewhere it is two arcs.
+    If the lines through the poses meet ahead of `a` and behind `b`, the curve follows them and rounds the corner
+    with the given radius, or the largest that fits. Otherwise it consists of two arcs.
     """
     turn = math.radians(wrap_degrees(b[2] - a[2]))
     (ux, uy), (wx, wy) = _direction(a[2]), _direction(b[2])
@@ -149,11 +149,14 @@ def connect(a: Pose, b: Pose, radius: float | None = None) -> Curve:
     return _two_arcs(a, b)
 
 
-def rounded(points: Sequence[tuple[float, float]], radii: Sequence[float]) -> Curve:
-    """The open polygon through `points` with its inner corners rounded; radii: one for each inner corner."""
+def rounded_polyline(points: Sequence[tuple[float, float]], radii: Sequence[float]) -> Curve:
+    """Return the polyline through `points` with its inner corners rounded; raise ValueError if a radius does not fit.
+
+    radii: one per inner corner, metres.
+    """
     yaws = [math.degrees(math.atan2(q[1] - p[1], q[0] - p[0])) for p, q in pairwise(points)]
     steps: list[tuple[float, float]] = []
-    used = 0.0  # metres of the current side that the last corner has taken
+    used = 0.0  # metres of the current side that the previous corner takes
     for i, (p, q) in enumerate(pairwise(points)):
         side = math.dist(p, q) - used
         if i == len(radii):
@@ -172,13 +175,13 @@ def _direction(yaw: float) -> tuple[float, float]:
 
 
 def _two_arcs(a: Pose, b: Pose) -> Curve:
-    """The biarc with equal control lengths: its arcs join halfway between the two control points."""
+    """Return the biarc with equal control lengths: its arcs join halfway between the two control points."""
     (ux, uy), (wx, wy) = _direction(a[2]), _direction(b[2])
     dx, dy = b[0] - a[0], b[1] - a[1]
     along = dx * (ux + wx) + dy * (uy + wy)
     square = dx * dx + dy * dy
     bend = 2.0 * (1.0 - ux * wx - uy * wy)
-    # control length c > 0 of: bend c^2 + 2 along c - square = 0, in the form that survives bend = 0
+    # control length c > 0 that solves bend c^2 + 2 along c - square = 0, in the form that also works for bend = 0
     control = square / (along + math.sqrt(along * along + bend * square))
     joint = (a[0] + b[0] + control * (ux - wx)) / 2.0, (a[1] + b[1] + control * (uy - wy)) / 2.0
     first = _arc_to(a, joint)
@@ -186,7 +189,7 @@ def _two_arcs(a: Pose, b: Pose) -> Curve:
 
 
 def _arc_to(pose: Pose, point: tuple[float, float]) -> tuple[float, float]:
-    """(length, curvature) of the arc that leaves `pose` and ends at `point`."""
+    """Return (length, curvature) of the arc that leaves `pose` and ends at `point`."""
     ux, uy = _direction(pose[2])
     dx, dy = point[0] - pose[0], point[1] - pose[1]
     half_turn = math.atan2(ux * dy - uy * dx, ux * dx + uy * dy)

@@ -1,4 +1,4 @@
-"""Paints the roads: centre lines, lane lines, edge lines, turn arrows."""
+"""Adds road markings: centre lines, lane lines, edge lines, turn arrows."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ DASH, DASH_GAP = 3.0, 4.5  # metres
 DOUBLE_LINE_OFFSET = 0.15  # metres from the axis to the middle of either line
 CLEAR_OF_CROSSING = 0.5  # metres without lines on both sides of a zebra crossing
 ARROW_DISTANCE = 12.0  # metres from the stop line to the middle of an arrow
-ARROW_ROAD = 60.0  # metres; a shorter road has no arrows
+MIN_ARROW_ROAD = 60.0  # metres; a shorter road has no arrows
 
 
 def add_markings(network: RoadNetwork) -> RoadNetwork:
-    """The network with its lines and arrows, which keep off the crossings and stop lines in place."""
+    """Return the network with lines and arrows, which leave out its crossings and stop lines."""
     markings = tuple(marking for road in network.streets for marking in _road_markings(network, road))
     arrows = tuple(arrow for junction in network.junctions.values() for arrow in _arrows(network, junction))
     return replace(network, markings=markings, arrows=arrows)
@@ -27,7 +27,7 @@ def _road_markings(network: RoadNetwork, road: Road) -> Iterator[Marking]:
     lines = [(t, road.centre_marking, road.centre_colour) for t in _centre_lines(road)]
     for lane in road.lanes:
         offset = -math.copysign(LINE_WIDTH / 2.0, lane.id) if lane.marking == "solid" else 0.0
-        # an edge line lies inside its lane, a lane line on the border
+        # an edge line lies inside its lane, a lane line on the border between two lanes
         lines.append((road.edges(lane.id)[1] - offset, lane.marking, "white"))
     for start, end in _painted_stretches(network, road):
         for t, kind, colour in lines:
@@ -43,7 +43,7 @@ def _centre_lines(road: Road) -> tuple[float, ...]:
 
 
 def _painted_stretches(network: RoadNetwork, road: Road) -> list[tuple[float, float]]:
-    """The stretches (start, end) of a road that lie between its stop lines and crossings."""
+    """Return the stretches (start, end) of a road between its stop lines and crossings."""
     blank = []
     for crossing in network.crossings:
         if crossing.road == road.id:
@@ -64,12 +64,12 @@ def _painted_stretches(network: RoadNetwork, road: Road) -> list[tuple[float, fl
 
 
 def _arrows(network: RoadNetwork, junction: Junction) -> Iterator[Arrow]:
-    """An arrow before the stop line on every lane of the roads that enter with more than one lane."""
+    """Yield an arrow before the stop line for every lane of the roads that enter with more than one lane."""
     for line in network.stop_lines:
         road = network.roads[line.road]
         contact = "end" if line.s > road.length / 2.0 else "start"
-        here = any(arm.road == road.id and arm.contact == contact for arm in junction.arms)
-        if not here or len(line.lanes) < 2 or road.length < ARROW_ROAD:
+        at_junction = any(arm.road == road.id and arm.contact == contact for arm in junction.arms)
+        if not at_junction or len(line.lanes) < 2 or road.length < MIN_ARROW_ROAD:
             continue
         s = line.s - ARROW_DISTANCE if contact == "end" else line.s + ARROW_DISTANCE
         for lane in line.lanes:

@@ -1,9 +1,8 @@
-"""The navigation mesh of a town, in the binary form of Recast and Detour that CARLA's client loads.
+"""The navigation mesh of a town, in the binary format of Recast and Detour that CARLA's client loads.
 
-The client moves pedestrians by itself (`controller.ai.walker`): it finds their paths on this mesh. It is made
-of convex polygons that touch along whole edges: along each street a band of sidewalk, one of asphalt (a
-crossing where there is one) and one of sidewalk, cut at the same stations; round each corner of a junction
-more sidewalk.
+The client itself moves pedestrians (`controller.ai.walker`): it finds their paths on this mesh. The mesh consists
+of convex polygons that share whole edges: along each street a band of sidewalk, one of asphalt (or crossing) and
+one of sidewalk, divided at the same stations; around each corner of a junction another band of sidewalk.
 Formats: Detour's navigation mesh, version 7, one tile, in CARLA's container "MSET", version 1. Detour's axes
 are (x, height, y).
 """
@@ -19,17 +18,17 @@ import numpy as np
 
 from simulator.roads.road_network import Road, RoadNetwork
 
-SIDEWALK, CROSSING, ROAD = 1, 2, 3  # CARLA's areas
+SIDEWALK, CROSSING, ROAD = 1, 2, 3  # CARLA's area types
 AREA_FLAGS = {SIDEWALK: 0x02, CROSSING: 0x04, ROAD: 0x08}
 
-KERB_MARGIN = 0.8  # metres that walkers keep from the kerb, where poles stand, on a sidewalk that is wide enough
-BACK_MARGIN = 0.4  # metres that they keep from the houses
-LONGEST_BAND = 12.0  # metres along a street
-SAME_POINT = 0.02  # metres; corners closer than this are one
-SMALLEST_AREA = 0.01  # m^2
+KERB_MARGIN = 0.8  # metres between walkers and the kerb, where poles stand; less on a narrow sidewalk
+BACK_MARGIN = 0.4  # metres between walkers and the houses; less on a narrow sidewalk
+MAX_POLYGON_LENGTH = 12.0  # metres along a street
+MERGE_DISTANCE = 0.02  # metres; closer corners are merged
+MIN_AREA = 0.01  # m^2
 WALKER_HEIGHT, WALKER_RADIUS, WALKER_CLIMB = 1.8, 0.3, 0.5  # metres
 POLYGON_BITS = 16
-MOST_CORNERS = 6  # of a polygon, fixed by the format
+MAX_CORNERS = 6  # of a polygon, fixed by the format
 
 SET_HEADER = struct.Struct("<iii3fffii")
 TILE_HEADER = struct.Struct("<Ii")
@@ -39,27 +38,28 @@ DETAIL = struct.Struct("<IIBBxx")
 
 
 @dataclass
-class Mesh:
-    """Polygons that share corners. `polygons`: (corner indices, area) each."""
+class NavigationMesh:
+    """Polygons that share corners. `polygons`: (corner indices, area type) of each polygon."""
 
     points: list[tuple[float, float]] = field(default_factory=list)
     polygons: list[tuple[list[int], int]] = field(default_factory=list)
     _index: dict[tuple[int, int], int] = field(default_factory=dict)
 
     def add(self, corners: np.ndarray, area: int) -> None:
-        """Adds a convex polygon, corners (n, 2) in either direction; one without area is left out."""
+        """Add a convex polygon, corners (n, 2) in either direction, unless it is smaller than MIN_AREA."""
         x, y = np.asarray(corners, float).T
         twice_area = float(x @ np.roll(y, -1) - y @ np.roll(x, -1))
-        if abs(twice_area) < 2.0 * SMALLEST_AREA:
+        if abs(twice_area) < 2.0 * MIN_AREA:
             return
-        # Detour wants them so that the outside is on the left as seen from above in CARLA's axes
+        # Detour expects an order with the outside on the left, as seen from above in CARLA's axes
         ordered = corners if twice_area < 0.0 else corners[::-1]
         indices = list(dict.fromkeys(self._corner(point) for point in ordered))
         if len(indices) >= 3:
             self.polygons.append((indices, area))
 
     def _corner(self, point: np.ndarray) -> int:
-        x, y = (round(float(value) / SAME_POINT) for value in point)
+        """Return the index of a corner, that of a nearby one if there is one."""
+        x, y = (round(float(value) / MERGE_DISTANCE) for value in point)
         for key in ((x + dx, y + dy) for dx in (0, -1, 1) for dy in (0, -1, 1)):
             if key in self._index:
                 return self._index[key]
@@ -68,7 +68,7 @@ class Mesh:
         return self._index[x, y]
 
     def neighbours(self) -> list[list[int]]:
-        """For each edge of each polygon the polygon on its other side, counted from 1; 0 for none."""
+        """Return, for each edge of each polygon, the polygon on its other side, counted from 1; 0 for none."""
         owners: dict[tuple[int, int], list[int]] = {}
         for number, (corners, _) in enumerate(self.polygons):
             for edge in edges(corners):
@@ -80,14 +80,14 @@ class Mesh:
 
 
 def edges(corners: list[int]) -> Iterator[tuple[int, int]]:
-    """The edges of a polygon, each as its two corners in ascending order."""
+    """Yield the edges of a polygon, each as its two corners in ascending order."""
     for a, b in itertools.pairwise([*corners, corners[0]]):
         yield min(a, b), max(a, b)
 
 
-def build_mesh(network: RoadNetwork) -> Mesh:
-    """Everything that a pedestrian can walk on."""
-    mesh = Mesh()
+def build_navigation_mesh(network: RoadNetwork) -> NavigationMesh:
+    """Build the mesh of everything that pedestrians can walk on."""
+    mesh = NavigationMesh()
     crossings: dict[int, list[tuple[float, float]]] = {}
     for crossing in network.crossings:
         span = (crossing.s - crossing.width / 2.0, crossing.s + crossing.width / 2.0)
@@ -100,13 +100,13 @@ def build_mesh(network: RoadNetwork) -> Mesh:
     return mesh
 
 
-def add_street(mesh: Mesh, road: Road, crossings: list[tuple[float, float]]) -> None:
-    """Adds the bands of a street."""
-    cuts = np.concatenate([road.stations(LONGEST_BAND), *crossings])
-    cuts = np.unique(np.round(cuts, 3))
-    bands = [margins(road.border(side), road.kerb(side)) for side in ("left", "right")]
-    (left_back, left_front), (right_back, right_front) = bands
-    for s0, s1 in itertools.pairwise(cuts):
+def add_street(mesh: NavigationMesh, road: Road, crossings: list[tuple[float, float]]) -> None:
+    """Add the bands of a street."""
+    stations = np.concatenate([road.stations(MAX_POLYGON_LENGTH), *crossings])
+    stations = np.unique(np.round(stations, 3))
+    left_back, left_front = walkable_band(road.border("left"), road.kerb("left"))
+    right_back, right_front = walkable_band(road.border("right"), road.kerb("right"))
+    for s0, s1 in itertools.pairwise(stations):
         on_crossing = any(start - 0.01 <= s0 and s1 <= end + 0.01 for start, end in crossings)
         asphalt = (left_front, right_front, CROSSING if on_crossing else ROAD)
         for t0, t1, area in ((left_back, left_front, SIDEWALK), asphalt, (right_front, right_back, SIDEWALK)):
@@ -114,16 +114,16 @@ def add_street(mesh: Mesh, road: Road, crossings: list[tuple[float, float]]) -> 
             mesh.add(np.concatenate([near, far[::-1]]), area)
 
 
-def margins(back: float, kerb: float) -> tuple[float, float]:
-    """The t between which pedestrians walk on a sidewalk: (towards the houses, towards the kerb)."""
+def walkable_band(back: float, kerb: float) -> tuple[float, float]:
+    """Return the t of the two edges, at the houses and at the kerb, between which pedestrians use a sidewalk."""
     width = abs(back - kerb)
     shrink = min(1.0, width / (2.0 * (KERB_MARGIN + BACK_MARGIN)))
     outwards = np.sign(back - kerb)
     return back - outwards * BACK_MARGIN * shrink, kerb + outwards * KERB_MARGIN * shrink
 
 
-def add_corner(mesh: Mesh, kerb: np.ndarray, back: np.ndarray) -> None:
-    """Adds the sidewalk round a corner of a junction, with the margins of the sidewalks that it joins."""
+def add_corner(mesh: NavigationMesh, kerb: np.ndarray, back: np.ndarray) -> None:
+    """Add the sidewalk around a corner of a junction, with the margins of the sidewalks that it joins."""
     across = back - kerb
     width = np.linalg.norm(across, axis=1, keepdims=True)
     outwards = across / np.maximum(width, 1e-6)
@@ -133,8 +133,8 @@ def add_corner(mesh: Mesh, kerb: np.ndarray, back: np.ndarray) -> None:
         mesh.add(np.array([front[i], front[i + 1], rear[i + 1], rear[i]]), SIDEWALK)
 
 
-def to_bytes(mesh: Mesh) -> bytes:
-    """The mesh as the file that CARLA's client loads."""
+def encode_mesh(mesh: NavigationMesh) -> bytes:
+    """Return the mesh as the file that CARLA's client loads."""
     tile = encode_tile(mesh)
     low = np.min(mesh.points, axis=0)
     width, depth = np.max(mesh.points, axis=0) - low
@@ -144,10 +144,10 @@ def to_bytes(mesh: Mesh) -> bytes:
     return header + TILE_HEADER.pack(1 << POLYGON_BITS, len(tile)) + tile
 
 
-def encode_tile(mesh: Mesh) -> bytes:
-    """One Detour tile: header, corners, polygons, room for links, detail meshes, their triangles."""
+def encode_tile(mesh: NavigationMesh) -> bytes:
+    """Return one Detour tile: header, corners, polygons, space for links, detail meshes and their triangles."""
     polygons, neighbours = mesh.polygons, mesh.neighbours()
-    triangles = [fan(len(corners)) for corners, _ in polygons]
+    triangles = [triangle_fan(len(corners)) for corners, _ in polygons]
     firsts = np.cumsum([0, *(len(part) for part in triangles)])
     link_count = sum(len(corners) for corners, _ in polygons)
     low, high = np.min(mesh.points, axis=0), np.max(mesh.points, axis=0)
@@ -191,13 +191,13 @@ def encode_tile(mesh: Mesh) -> bytes:
 
 
 def encode_polygon(corners: list[int], area: int, neighbours: list[int]) -> bytes:
-    """One polygon, 32 bytes."""
-    spare = [0] * (MOST_CORNERS - len(corners))
-    return POLYGON.pack(0xFFFFFFFF, *corners, *spare, *neighbours, *spare, AREA_FLAGS[area], len(corners), area)
+    """Return one polygon, 32 bytes."""
+    padding = [0] * (MAX_CORNERS - len(corners))
+    return POLYGON.pack(0xFFFFFFFF, *corners, *padding, *neighbours, *padding, AREA_FLAGS[area], len(corners), area)
 
 
-def fan(count: int) -> list[tuple[int, int, int, int]]:
-    """Triangles of a convex polygon, each with flags that tell which of its edges are the polygon's own."""
+def triangle_fan(count: int) -> list[tuple[int, int, int, int]]:
+    """Return the triangles of a convex polygon, each with flags that mark which edges are edges of the polygon."""
     return [
         (0, i, i + 1, (1 if i == 1 else 0) | 1 << 2 | (1 << 4 if i == count - 2 else 0)) for i in range(1, count - 1)
     ]

@@ -1,8 +1,8 @@
 """Reads OpenDRIVE text as a road network, for towns that a client sends.
 
-Lines and arcs, links, junctions, crosswalks and signals are read as they are. The rest is approximated:
-spirals and polynomials by short arcs and lines; a road's lanes and lane offset are those in the middle of its
-longest lane section; a crosswalk goes from kerb to kerb; heights are left out.
+Lines and arcs, links, junctions, crosswalks and signals are read exactly. The rest is approximated: spirals and
+polynomials by short arcs and lines; the lanes and lane offset of a road are those in the middle of its longest
+lane section; a crosswalk goes from kerb to kerb; heights are ignored.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 from simulator.geometry import Transform, wrap_degrees
 from simulator.roads.junctions import arm_pose, sidewalk_corners, turn_between
 from simulator.roads.markings import add_markings
-from simulator.roads.opendrive_roads import KM_PER_HOUR, number, read_road, whole
+from simulator.roads.opendrive_roads import KM_PER_HOUR, read_integer, read_number, read_road
 from simulator.roads.road_network import Arm, Connection, Crossing, Junction, Road, RoadNetwork, Signal
 from simulator.roads.signals import CROSSING_WIDTH, crossing_at, stop_line_at
 
@@ -25,9 +25,9 @@ SIGNAL_KINDS = {"1000001": "traffic_light", "206": "stop", "205": "yield", "274"
 
 
 def parse_opendrive(text: str) -> RoadNetwork:
-    """The network that OpenDRIVE text describes, with markings.
+    """Return the network that OpenDRIVE text describes, with markings.
 
-    Raises ValueError, in one sentence, if the text is not OpenDRIVE, holds no roads or lacks a number.
+    Raise ValueError, in one sentence, if the text is not OpenDRIVE, contains no roads or lacks a number.
     """
     try:
         root = Xml.fromstring(text)
@@ -35,7 +35,7 @@ def parse_opendrive(text: str) -> RoadNetwork:
         raise ValueError(f"The OpenDRIVE text is not valid XML ({error}); send a whole .xodr file.") from None
     nodes = root.findall("road")
     if root.tag != "OpenDRIVE" or not nodes:
-        raise ValueError("The text holds no OpenDRIVE roads; send a whole .xodr file.")
+        raise ValueError("The text contains no OpenDRIVE roads; send a whole .xodr file.")
     roads = {road.id: road for road in map(read_road, nodes)}
     signals = _read_signals(root, roads)
     junctions = {}
@@ -48,7 +48,8 @@ def parse_opendrive(text: str) -> RoadNetwork:
         for signal in signals.values()
         if signal.kind != "speed_limit" and roads[signal.road].junction < 0
     )
-    name = root.find("header").get("name") if root.find("header") is not None else None
+    header = root.find("header")
+    name = header.get("name") if header is not None else None
     network = RoadNetwork(
         name or "OpenDriveMap", 0, roads, junctions, signals, tuple(_read_crossings(nodes, roads)), stop_lines
     )
@@ -59,12 +60,12 @@ def parse_opendrive(text: str) -> RoadNetwork:
 
 
 def _read_junction(node: Xml.Element, roads: Mapping[int, Road], signals: Mapping[int, Signal]) -> Junction | None:
-    """None if it joins fewer than two road ends."""
-    junction_id = whole(node, "id")
+    """Return one <junction>, None if it joins fewer than two road ends."""
+    junction_id = read_integer(node, "id")
     connections: list[Connection] = []
     arms: set[Arm] = set()
     for entry in node.iterfind("connection"):
-        road = roads.get(whole(entry, "connectingRoad"))
+        road = roads.get(read_integer(entry, "connectingRoad"))
         if road is None or road.predecessor is None or road.successor is None:
             continue
         begins = entry.get("contactPoint", "start") == "start"
@@ -75,10 +76,12 @@ def _read_junction(node: Xml.Element, roads: Mapping[int, Road], signals: Mappin
         arms |= {incoming, outgoing}
         turn = turn_between(roads, incoming, outgoing)
         for link in entry.iterfind("laneLink"):
-            lane = next((lane for lane in road.lanes if lane.id == whole(link, "to")), None)
-            to_lane = lane and (lane.successor if begins else lane.predecessor)
+            lane = next((lane for lane in road.lanes if lane.id == read_integer(link, "to")), None)
+            if lane is None:
+                continue
+            to_lane = lane.successor if begins else lane.predecessor
             if to_lane is not None:
-                from_lane = whole(link, "from")
+                from_lane = read_integer(link, "from")
                 connections.append(
                     Connection(len(connections), source.id, from_lane, road.id, target.id, to_lane, turn)
                 )
@@ -99,7 +102,7 @@ def _clockwise(roads: Mapping[int, Road], arms: set[Arm]) -> list[Arm]:
 
 
 def _right_of_way(arms: Sequence[Arm], signals: Sequence[Signal]) -> tuple[str, tuple[int, ...]]:
-    """(control, roads with priority), from the lights and signs."""
+    """Return (control, roads with priority) according to the lights and signs."""
     kinds = {signal.kind for signal in signals}
     for control in ("traffic_light", "stop", "yield"):
         if control in kinds:
@@ -116,10 +119,10 @@ def _right_of_way(arms: Sequence[Arm], signals: Sequence[Signal]) -> tuple[str, 
 
 
 def _read_signals(root: Xml.Element, roads: Mapping[int, Road]) -> dict[int, Signal]:
-    """By id, counted from 1 in the order of the text."""
+    """Return the signals by id, counted from 1 in the order of the text."""
     groups = _read_groups(root)
     found = [
-        _read_signal(node, roads[whole(road_node, "id")], groups.get(node.get("id", ""), 0))
+        _read_signal(node, roads[read_integer(road_node, "id")], groups.get(node.get("id", ""), 0))
         for road_node in root.iterfind("road")
         for node in road_node.iterfind("signals/signal")
     ]
@@ -128,16 +131,16 @@ def _read_signals(root: Xml.Element, roads: Mapping[int, Road]) -> dict[int, Sig
 
 
 def _read_signal(node: Xml.Element, road: Road, group: int) -> Signal | None:
-    """None for a kind that the town does not have, or one without driving lanes."""
+    """Return one <signal>, None if its type is not supported or it governs no driving lanes."""
     kind = SIGNAL_KINDS.get(node.get("type", ""))
     lanes = _governed_lanes(node, road)
     if kind is None or not lanes:
         return None
-    s = number(node, "s")
+    s = read_number(node, "s")
     pose = _signal_pose(node, road, s)
     stops = tuple(road.lane_pose(lane, s) for lane in lanes)
     if kind == "speed_limit":
-        limit = number(node, "value", 0.0) * KM_PER_HOUR.get(node.get("unit", "km/h"), 1.0)
+        limit = read_number(node, "value", 0.0) * KM_PER_HOUR.get(node.get("unit", "km/h"), 1.0)
         return Signal(0, kind, pose, road.id, s, lanes, stops, value=limit)
     junction = _junction_ahead(road, lanes)
     if kind != "traffic_light":
@@ -147,7 +150,7 @@ def _read_signal(node: Xml.Element, road: Road, group: int) -> Signal | None:
 
 
 def _read_groups(root: Xml.Element) -> dict[str, int]:
-    """Each light's phase: the place of its controller among those of a junction."""
+    """Return each light's phase by signal id: the position of its controller in the junction's list."""
     members = {
         node.get("id", ""): [control.get("signalId", "") for control in node.iterfind("control")]
         for node in root.iterfind("controller")
@@ -161,8 +164,8 @@ def _read_groups(root: Xml.Element) -> dict[str, int]:
 
 
 def _governed_lanes(node: Xml.Element, road: Road) -> tuple[int, ...]:
-    """Driving lanes of one direction, inner ones first."""
-    spans = [(whole(v, "fromLane"), whole(v, "toLane")) for v in node.iterfind("validity")]
+    """Return the driving lanes, of one direction, that a signal governs, inner ones first."""
+    spans = [(read_integer(v, "fromLane"), read_integer(v, "toLane")) for v in node.iterfind("validity")]
     side = road.left if node.get("orientation") == "-" else road.right
     driving = [lane.id for lane in side if lane.kind == "driving"]
     return tuple(i for i in driving if not spans or any(min(span) <= i <= max(span) for span in spans))
@@ -171,11 +174,11 @@ def _governed_lanes(node: Xml.Element, road: Road) -> tuple[int, ...]:
 def _signal_pose(node: Xml.Element, road: Road, s: float) -> Transform:
     inertial = node.find("positionInertial")
     if inertial is not None:
-        yaw = wrap_degrees(math.degrees(-number(inertial, "hdg", 0.0)))
-        return Transform(number(inertial, "x"), -number(inertial, "y"), yaw=yaw)
-    pose = road.pose(s, -number(node, "t"))
-    turned = 0.0 if node.get("orientation") == "-" else 180.0
-    return Transform(pose.x, pose.y, yaw=wrap_degrees(pose.yaw + turned))
+        yaw = wrap_degrees(math.degrees(-read_number(inertial, "hdg", 0.0)))
+        return Transform(read_number(inertial, "x"), -read_number(inertial, "y"), yaw=yaw)
+    pose = road.pose(s, -read_number(node, "t"))
+    rotation = 0.0 if node.get("orientation") == "-" else 180.0
+    return Transform(pose.x, pose.y, yaw=wrap_degrees(pose.yaw + rotation))
 
 
 def _junction_ahead(road: Road, lanes: tuple[int, ...]) -> int:
@@ -188,13 +191,15 @@ def _junction_ahead(road: Road, lanes: tuple[int, ...]) -> int:
 def _read_crossings(nodes: Sequence[Xml.Element], roads: Mapping[int, Road]) -> Iterator[Crossing]:
     count = 0
     for road_node in nodes:
-        road = roads[whole(road_node, "id")]
+        road = roads[read_integer(road_node, "id")]
         for node in road_node.iterfind("objects/object[@type='crosswalk']"):
             if road.junction >= 0:
                 continue
             count += 1
-            s = number(node, "s")
-            width = number(node, "length", CROSSING_WIDTH)
+            s = read_number(node, "s")
+            width = read_number(node, "length", CROSSING_WIDTH)
             link = road.predecessor if s < road.length / 2.0 else road.successor
-            near = min(s, road.length - s) < 2.0 * width and link is not None and link.kind == "junction"
-            yield crossing_at(road, s, width, count, link.id if near else -1)
+            junction_id = -1
+            if min(s, road.length - s) < 2.0 * width and link is not None and link.kind == "junction":
+                junction_id = link.id
+            yield crossing_at(road, s, width, count, junction_id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
+from typing import TypeVar
 from xml.etree import ElementTree as Xml
 
 import numpy as np
@@ -12,8 +13,8 @@ from simulator.roads import curves
 from simulator.roads.curves import Curve, Piece, Pose
 from simulator.roads.road_network import Lane, Link, Road
 
-APPROXIMATION_STEP = 1.0  # metres between the points that stand for a spiral or polynomial
-LONGEST_PIECE = 100_000.0  # metres; more would be a slip, and would fill the memory when drawn
+APPROXIMATION_STEP = 1.0  # metres between the points that approximate a spiral or polynomial
+MAX_GEOMETRY_LENGTH = 100_000.0  # metres; more is probably a mistake, and drawing it would exhaust the memory
 DEFAULT_SPEED = 50.0  # km/h
 LANE_KINDS = {
     "driving": "driving",
@@ -25,12 +26,17 @@ LANE_KINDS = {
     "parking": "parking",
     "sidewalk": "sidewalk",
     "walking": "sidewalk",
-}  # every other kind is read as "shoulder"
+}  # every other type is read as "shoulder"
 KM_PER_HOUR = {"km/h": 1.0, "mph": 1.609344, "m/s": 3.6}
 
+Scalar = TypeVar("Scalar", float, np.ndarray)
 
-def number(node: Xml.Element, name: str, default: float | None = None) -> float:
-    """An attribute as a finite number; ValueError if it is none, or missing without a default."""
+
+def read_number(node: Xml.Element, name: str, default: float | None = None) -> float:
+    """Return an attribute as a finite number.
+
+    Raise ValueError if it is not one, or if it is missing and there is no default.
+    """
     text = node.get(name)
     if text is None and default is not None:
         return default
@@ -43,38 +49,38 @@ def number(node: Xml.Element, name: str, default: float | None = None) -> float:
     return value
 
 
-def whole(node: Xml.Element, name: str) -> int:
-    """An attribute as a whole number; ValueError as `number`."""
-    return int(number(node, name))
+def read_integer(node: Xml.Element, name: str) -> int:
+    """Return an attribute, truncated to an integer; raise ValueError like `read_number`."""
+    return int(read_number(node, name))
 
 
-def _polynomial(node: Xml.Element, x: np.ndarray | float, suffix: str = "") -> np.ndarray | float:
-    a, b, c, d = (number(node, letter + suffix, 0.0) for letter in "abcd")
+def _polynomial(node: Xml.Element, x: Scalar, suffix: str = "") -> Scalar:
+    a, b, c, d = (read_number(node, letter + suffix, 0.0) for letter in "abcd")
     return a + x * (b + x * (c + x * d))
 
 
 def read_road(node: Xml.Element) -> Road:
-    """One <road>; ValueError where a number or its geometry is missing."""
-    length = number(node, "length")
+    """Return one <road>; raise ValueError if a number or its geometry is missing."""
+    length = read_number(node, "length")
     section, middle = _longest_section(node, length)
     pieces = tuple(piece for geometry in node.iterfind("planView/geometry") for piece in _read_geometry(geometry))
     if not pieces or section is None:
         raise ValueError(f"Road {node.get('id')} of the OpenDRIVE text needs a planView and a laneSection.")
-    offsets = [o for o in node.iterfind("lanes/laneOffset") if number(o, "s") <= middle]
+    offsets = [o for o in node.iterfind("lanes/laneOffset") if read_number(o, "s") <= middle]
     if offsets:
-        shift = -float(_polynomial(offsets[-1], middle - number(offsets[-1], "s")))
+        shift = -float(_polynomial(offsets[-1], middle - read_number(offsets[-1], "s")))
         pieces = tuple(piece.shifted(shift) for piece in pieces) if shift else pieces
-    within = middle - number(section, "s")
+    within = middle - read_number(section, "s")
     mark = section.find("center/lane/roadMark")
     return Road(
-        id=whole(node, "id"),
+        id=read_integer(node, "id"),
         name=node.get("name", ""),
         pieces=pieces,
         left=_read_lanes(section, "left", within),
         right=_read_lanes(section, "right", within),
         predecessor=_read_link(node.find("link/predecessor")),
         successor=_read_link(node.find("link/successor")),
-        junction=int(number(node, "junction", -1.0)),
+        junction=int(read_number(node, "junction", -1.0)),
         speed=_read_speed(node.find("type/speed")),
         centre_marking=_mark_kind(mark, "solid solid"),
         centre_colour="yellow" if mark is not None and mark.get("color") == "yellow" else "white",
@@ -82,28 +88,29 @@ def read_road(node: Xml.Element) -> Road:
 
 
 def _longest_section(node: Xml.Element, length: float) -> tuple[Xml.Element | None, float]:
-    """The longest lane section and the s of its middle."""
+    """Return the longest lane section and the s of its middle."""
     sections = node.findall("lanes/laneSection")
     if not sections:
         return None, 0.0
-    begins = [number(section, "s") for section in sections]
+    begins = [read_number(section, "s") for section in sections]
     spans = [end - begin for begin, end in pairwise([*begins, length])]
     longest = int(np.argmax(spans))
     return sections[longest], begins[longest] + spans[longest] / 2.0
 
 
 def _read_geometry(node: Xml.Element) -> Curve:
-    start = number(node, "x"), -number(node, "y"), math.degrees(-number(node, "hdg"))
-    length = number(node, "length")
-    if length > LONGEST_PIECE:
+    start = read_number(node, "x"), -read_number(node, "y"), math.degrees(-read_number(node, "hdg"))
+    length = read_number(node, "length")
+    if length > MAX_GEOMETRY_LENGTH:
         raise ValueError(
-            f"A <geometry> of the OpenDRIVE text is {length:g} m long; split it below {LONGEST_PIECE:g} m."
+            f"A <geometry> of the OpenDRIVE text is {length:g} m long; split it into parts of less than "
+            f"{MAX_GEOMETRY_LENGTH:g} m."
         )
     count = max(2, math.ceil(length / APPROXIMATION_STEP))
     if (arc := node.find("arc")) is not None:
-        return curves.chain(start, [(length, -number(arc, "curvature"))])
+        return curves.chain(start, [(length, -read_number(arc, "curvature"))])
     if (spiral := node.find("spiral")) is not None:
-        begin, end = number(spiral, "curvStart"), number(spiral, "curvEnd")
+        begin, end = read_number(spiral, "curvStart"), read_number(spiral, "curvEnd")
         middles = begin + (end - begin) * (np.arange(count) + 0.5) / count
         return curves.chain(start, [(length / count, -float(curvature)) for curvature in middles])
     if (cubic := node.find("poly3")) is not None:
@@ -116,28 +123,28 @@ def _read_geometry(node: Xml.Element) -> Curve:
 
 
 def _through(start: Pose, u: np.ndarray, v: np.ndarray) -> Curve:
-    """Lines through points given `u` metres ahead and `v` metres left of a pose."""
+    """Return lines through the points `u` metres ahead and `v` metres to the left of a pose."""
     yaw = math.radians(start[2])
     x = start[0] + u * math.cos(yaw) + v * math.sin(yaw)
     y = start[1] + u * math.sin(yaw) - v * math.cos(yaw)
     return tuple(
         Piece(*p, math.degrees(math.atan2(q[1] - p[1], q[0] - p[0])), math.dist(p, q))
         for p, q in pairwise(zip(x.tolist(), y.tolist(), strict=True))
-        if math.dist(p, q) > curves.SHORTEST
+        if math.dist(p, q) > curves.MIN_LENGTH
     )
 
 
 def _read_lanes(section: Xml.Element, side: str, within: float) -> tuple[Lane, ...]:
-    """The lanes of one side outwards, up to the first sidewalk; `within`: metres into the section."""
+    """Return the lanes of one side outwards, up to the first sidewalk; `within`: metres into the section."""
     lanes: list[Lane] = []
-    for node in sorted(section.iterfind(f"{side}/lane"), key=lambda lane: abs(whole(lane, "id"))):
-        widths = [width for width in node.iterfind("width") if number(width, "sOffset") <= within]
-        width = float(_polynomial(widths[-1], within - number(widths[-1], "sOffset"))) if widths else 0.0
+    for node in sorted(section.iterfind(f"{side}/lane"), key=lambda lane: abs(read_integer(lane, "id"))):
+        widths = [width for width in node.iterfind("width") if read_number(width, "sOffset") <= within]
+        width = float(_polynomial(widths[-1], within - read_number(widths[-1], "sOffset"))) if widths else 0.0
         links = (node.find("link/predecessor"), node.find("link/successor"))
         kind = LANE_KINDS.get(node.get("type", ""), "shoulder")
-        predecessor, successor = (None if link is None else whole(link, "id") for link in links)
+        predecessor, successor = (None if link is None else read_integer(link, "id") for link in links)
         marking = _mark_kind(node.find("roadMark"))
-        lanes.append(Lane(whole(node, "id"), kind, max(width, 0.0), predecessor, successor, marking))
+        lanes.append(Lane(read_integer(node, "id"), kind, max(width, 0.0), predecessor, successor, marking))
         if kind == "sidewalk":
             break
     return tuple(lanes)
@@ -153,14 +160,14 @@ def _mark_kind(node: Xml.Element | None, double: str = "solid") -> str:
 def _read_link(node: Xml.Element | None) -> Link | None:
     if node is None:
         return None
-    return Link(node.get("elementType", "road"), whole(node, "elementId"), node.get("contactPoint", ""))
+    return Link(node.get("elementType", "road"), read_integer(node, "elementId"), node.get("contactPoint", ""))
 
 
 def _read_speed(node: Xml.Element | None) -> float:
     if node is None:
         return DEFAULT_SPEED
     try:
-        # the maximum may also be "no limit" or "undefined"; without a unit it is metres a second
+        # the maximum may also be "no limit" or "undefined"; without a unit it is in m/s
         return float(node.get("max", "")) * KM_PER_HOUR.get(node.get("unit", "m/s"), 3.6)
     except ValueError:
         return DEFAULT_SPEED

@@ -1,7 +1,7 @@
 """Writes a road network as OpenDRIVE 1.4, the map format of CARLA's clients.
 
-OpenDRIVE's y points left and its angles are radians that turn left: y, t, headings and curvatures change
-sign on the way. `parse_opendrive` is the way back.
+OpenDRIVE's y axis points left and its angles are radians that turn left, so y, t, headings and curvatures change
+sign. `simulator.roads.opendrive_reader.parse_opendrive` is the inverse.
 """
 
 from __future__ import annotations
@@ -12,12 +12,9 @@ from collections.abc import Iterable, Mapping
 from xml.etree import ElementTree as Xml
 
 from simulator.geometry import Transform, inverse
-from simulator.roads.opendrive_reader import parse_opendrive
 from simulator.roads.road_network import Crossing, Junction, Lane, Link, Road, RoadNetwork, Signal
 
-__all__ = ["parse_opendrive", "to_opendrive"]
-
-# type numbers that CARLA's landmarks know: German sign numbers, and OpenDRIVE's own for a traffic light
+# type numbers of CARLA's landmarks: German sign numbers, and OpenDRIVE's own number for a traffic light
 SIGNAL_TYPES = {"traffic_light": "1000001", "stop": "206", "yield": "205", "speed_limit": "274"}
 SIGNAL_HEIGHTS = {"traffic_light": 5.2, "stop": 2.2, "yield": 2.2, "speed_limit": 2.2}  # metres
 MARK_WIDTH = 0.15  # metres
@@ -25,7 +22,7 @@ GEO_REFERENCE = "+proj=tmerc +lat_0=49.0 +lon_0=8.0 +k=1 +x_0=0 +y_0=0 +datum=WG
 
 
 def to_opendrive(network: RoadNetwork) -> str:
-    """The network as OpenDRIVE text; equal networks give equal texts."""
+    """Return the network as OpenDRIVE text; equal networks give equal texts."""
     root = Xml.Element("OpenDRIVE")
     _add_header(root, network)
     crossings: dict[int, list[Crossing]] = defaultdict(list)
@@ -58,7 +55,7 @@ def _add(parent: Xml.Element, tag: str, **attributes: float | str) -> Xml.Elemen
 
 
 def _text(value: float | str) -> str:
-    """Numbers to a tenth of a nanometre, without the sign of a negative zero."""
+    """Return a value as text; floats are rounded to 10 decimals, negative zero becomes zero."""
     return f"{round(value, 10) + 0.0:.15g}" if isinstance(value, float) else str(value)
 
 
@@ -103,9 +100,9 @@ def _add_road(parent: Xml.Element, road: Road, crossings: list[Crossing], signal
     objects = _add(node, "objects")
     for crossing in crossings:
         _add_crossing(objects, road, crossing)
-    placed = _add(node, "signals")
+    signals_node = _add(node, "signals")
     for signal in signals:
-        _add_signal(placed, road, signal)
+        _add_signal(signals_node, road, signal)
 
 
 def _add_link(parent: Xml.Element, tag: str, link: Link) -> None:
@@ -171,7 +168,7 @@ def _add_crossing(parent: Xml.Element, road: Road, crossing: Crossing) -> None:
     )
     outline = _add(node, "outline")
     to_local = inverse(road.pose(crossing.s)).matrix()
-    # the client tells where one crossing ends by its first corner, repeated
+    # clients recognise the end of a crossing by the repeated first corner
     for x, y in (*crossing.outline, crossing.outline[0]):
         u, v = (to_local @ (x, y, 0.0, 1.0))[:2]
         _add(outline, "cornerLocal", u=float(u), v=float(-v), z=0.0, height=0.0)
@@ -179,7 +176,6 @@ def _add_crossing(parent: Xml.Element, road: Road, crossing: Crossing) -> None:
 
 def _add_signal(parent: Xml.Element, road: Road, signal: Signal) -> None:
     pose, height = signal.transform, SIGNAL_HEIGHTS[signal.kind]
-    with_s = signal.lanes[0] < 0
     limit = f"{signal.value:g}" if signal.value else ""
     node = _add(
         parent,
@@ -189,7 +185,7 @@ def _add_signal(parent: Xml.Element, road: Road, signal: Signal) -> None:
         s=signal.s,
         t=-_lateral(road, signal.s, pose),
         dynamic="yes" if signal.kind == "traffic_light" else "no",
-        orientation="+" if with_s else "-",
+        orientation="+" if signal.lanes[0] < 0 else "-",
         zOffset=height,
         country="OpenDRIVE",
         type=SIGNAL_TYPES[signal.kind],
@@ -217,12 +213,12 @@ def _add_signal(parent: Xml.Element, road: Road, signal: Signal) -> None:
 
 
 def _lateral(road: Road, s: float, pose: Transform) -> float:
-    """Metres right of the reference line at s where a pole stands; it may stand further along the road."""
+    """Return how far right of the reference line at s a pole stands, metres; it may stand further along the road."""
     return float((inverse(road.pose(s)).matrix() @ (pose.x, pose.y, 0.0, 1.0))[1])
 
 
 def _light_groups(signals: Iterable[Signal]) -> Mapping[tuple[int, int], list[Signal]]:
-    """The traffic lights that are green together, by (junction, group)."""
+    """Return the traffic lights that are green together, by (junction, group)."""
     groups: dict[tuple[int, int], list[Signal]] = defaultdict(list)
     for signal in signals:
         if signal.kind == "traffic_light":

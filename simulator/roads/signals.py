@@ -1,4 +1,4 @@
-"""Places what rules the traffic: zebra crossings, stop lines, traffic lights and signs."""
+"""Adds traffic control: zebra crossings, stop lines, traffic lights and signs."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from simulator.geometry import Transform, wrap_degrees
 from simulator.roads.road_network import Arm, Crossing, Junction, Road, RoadNetwork, Signal, StopLine
 
 CROSSING_WIDTH = 3.0  # metres along the road
-STRIPE, STRIPE_GAP = 0.5, 0.5  # metres; bars along the road, side by side from kerb to kerb
-MOUTH_GAP = 0.5  # metres from an arm's end to what is painted first
+STRIPE_WIDTH, STRIPE_GAP = 0.5, 0.5  # metres; the stripes run along the road, side by side from kerb to kerb
+MOUTH_GAP = 0.5  # metres from an arm's end to the first marking
 STOP_GAP = 1.0  # metres from a crossing to the stop line before it
-STOP_BAR = 0.4  # metres
+STOP_LINE_WIDTH = 0.4  # metres
 POLE_BEHIND_KERB = 0.6  # metres
-FAR_POLE = 4.5  # metres past the mouth of the arm straight ahead: beyond its crossing
-CROSSING_SHARE = 0.5  # of the arms of junctions without lights have a crossing
-MID_BLOCK_LENGTH = 130.0  # metres; a longer road has a crossing in its middle
+FAR_POLE = 4.5  # metres past the start of the arm straight ahead: beyond its crossing
+CROSSING_SHARE = 0.5  # of the arms of junctions without lights that have a crossing
+MID_BLOCK_LENGTH = 130.0  # metres; a longer road has a crossing halfway
 SPEED_SIGN_DISTANCE = 25.0  # metres after the junction that the traffic comes from
-SPEED_SIGN_ROAD = 70.0  # metres; a shorter road has no speed sign
+MIN_SPEED_SIGN_ROAD = 70.0  # metres; a shorter road has no speed sign
 
 
 def add_signals(network: RoadNetwork, rng: np.random.Generator) -> RoadNetwork:
-    """The network with crossings, stop lines, lights and signs in place."""
+    """Return the network with crossings, stop lines, traffic lights and signs."""
     crossings = tuple(_crossings(network, rng))
     at_mouth = {(crossing.road, _contact(network, crossing)) for crossing in crossings if crossing.junction >= 0}
     stop_lines: list[StopLine] = []
@@ -37,16 +37,16 @@ def add_signals(network: RoadNetwork, rng: np.random.Generator) -> RoadNetwork:
             if junction.control == "none" or arm.road in junction.major:
                 continue
             road = network.roads[arm.road]
-            distance = MOUTH_GAP + STOP_BAR / 2.0
+            distance = MOUTH_GAP + STOP_LINE_WIDTH / 2.0
             if (arm.road, arm.contact) in at_mouth:
                 distance += CROSSING_WIDTH + STOP_GAP
             kind = "yield" if junction.control == "yield" else "stop"
-            line = stop_line_at(road, road.station(arm.contact, distance), road.entering(arm.contact), kind)
+            line = stop_line_at(road, road.station(arm.contact, distance), road.lanes_towards(arm.contact), kind)
             stop_lines.append(line)
             signals.append(_junction_signal(network.roads, junction, arm, line, groups[arm]))
     signals += _speed_signs(network)
-    numbered = {number: replace(signal, id=number) for number, signal in enumerate(signals, start=1)}
-    return replace(network, signals=numbered, crossings=crossings, stop_lines=tuple(stop_lines))
+    by_id = {number: replace(signal, id=number) for number, signal in enumerate(signals, start=1)}
+    return replace(network, signals=by_id, crossings=crossings, stop_lines=tuple(stop_lines))
 
 
 def _contact(network: RoadNetwork, crossing: Crossing) -> str:
@@ -66,25 +66,25 @@ def _crossings(network: RoadNetwork, rng: np.random.Generator) -> Iterator[Cross
 
 
 def crossing_at(road: Road, s: float, width: float, number: int, junction_id: int) -> Crossing:
-    """A zebra crossing with its middle at s, `width` metres along the road, from kerb to kerb."""
+    """Return a zebra crossing centred at s, `width` metres along the road, from kerb to kerb."""
     s0, s1 = s - width / 2.0, s + width / 2.0
     left, right = road.kerb("left"), road.kerb("right")
-    count = max(1, int((right - left + STRIPE_GAP) // (STRIPE + STRIPE_GAP)))
-    first = (left + right - count * STRIPE - (count - 1) * STRIPE_GAP) / 2.0
-    bars = first + np.arange(count) * (STRIPE + STRIPE_GAP)
-    stripes = np.stack([road.quad(s0, s1, t, t + STRIPE) for t in bars])
+    count = max(1, int((right - left + STRIPE_GAP) // (STRIPE_WIDTH + STRIPE_GAP)))
+    first = (left + right - count * STRIPE_WIDTH - (count - 1) * STRIPE_GAP) / 2.0
+    starts = first + np.arange(count) * (STRIPE_WIDTH + STRIPE_GAP)
+    stripes = np.stack([road.quad(s0, s1, t, t + STRIPE_WIDTH) for t in starts])
     return Crossing(number, road.id, s, width, road.quad(s0, s1, left, right), stripes, junction_id)
 
 
 def stop_line_at(road: Road, s: float, lanes: tuple[int, ...], kind: str) -> StopLine:
-    """A line across `lanes`, inner ones first, with its middle at s. kind: "stop" or "yield"."""
+    """Return a line across `lanes`, inner ones first, centred at s. kind: "stop" or "yield"."""
     inner, outer = road.edges(lanes[0])[0], road.edges(lanes[-1])[1]
-    outline = road.quad(s - STOP_BAR / 2.0, s + STOP_BAR / 2.0, inner + math.copysign(0.2, outer), outer)
+    outline = road.quad(s - STOP_LINE_WIDTH / 2.0, s + STOP_LINE_WIDTH / 2.0, inner + math.copysign(0.2, outer), outer)
     return StopLine(road.id, s, lanes, outline, kind)
 
 
 def _groups(junction: Junction) -> dict[Arm, int]:
-    """Arms that face each other are green together: each arm's phase, counted from 0."""
+    """Return each arm's phase, counted from 0; arms that face each other are green together."""
     facing = {(c.incoming, c.outgoing) for c in junction.connections if c.turn == "straight"}
     groups: dict[Arm, int] = {}
     for arm in junction.arms:
@@ -108,20 +108,20 @@ def _junction_signal(roads: Mapping[int, Road], junction: Junction, arm: Arm, li
 
 
 def _roadside(road: Road, lanes: tuple[int, ...], s: float) -> Transform:
-    """A pole's foot on the sidewalk to the right of the traffic on `lanes`, facing it."""
-    with_s = lanes[0] < 0
-    t = road.kerb("right") + POLE_BEHIND_KERB if with_s else road.kerb("left") - POLE_BEHIND_KERB
+    """Return the foot of a pole on the sidewalk to the right of the traffic on `lanes`, facing it."""
+    along_s = lanes[0] < 0
+    t = road.kerb("right") + POLE_BEHIND_KERB if along_s else road.kerb("left") - POLE_BEHIND_KERB
     pose = road.pose(s, t)
-    return Transform(pose.x, pose.y, yaw=wrap_degrees(pose.yaw + 180.0) if with_s else pose.yaw)
+    return Transform(pose.x, pose.y, yaw=wrap_degrees(pose.yaw + 180.0) if along_s else pose.yaw)
 
 
 def _far_pole(roads: Mapping[int, Road], junction: Junction, arm: Arm, line: StopLine) -> tuple[float, float]:
-    """Foot of a light's pole: across the junction, on the right, where a waiting driver sees it."""
+    """Return the foot of a traffic light's pole: across the junction, on the right, in view of a waiting driver."""
     straight = {c.outgoing for c in junction.connections if c.incoming == arm.road and c.turn == "straight"}
     for ahead in junction.arms:
         if ahead.road in straight:
             road = roads[ahead.road]
-            pole = _roadside(road, road.leaving(ahead.contact), road.station(ahead.contact, FAR_POLE))
+            pole = _roadside(road, road.lanes_away_from(ahead.contact), road.station(ahead.contact, FAR_POLE))
             return pole.x, pole.y
     road = roads[arm.road]
     side = "right" if line.lanes[0] < 0 else "left"
@@ -139,10 +139,10 @@ def _far_pole(roads: Mapping[int, Road], junction: Junction, arm: Arm, line: Sto
 
 def _speed_signs(network: RoadNetwork) -> Iterator[Signal]:
     for road in network.streets:
-        if road.length < SPEED_SIGN_ROAD:
+        if road.length < MIN_SPEED_SIGN_ROAD:
             continue
         for contact in ("start", "end"):
-            lanes = road.leaving(contact)
+            lanes = road.lanes_away_from(contact)
             s = road.station(contact, SPEED_SIGN_DISTANCE)
             stops = tuple(road.lane_pose(lane, s) for lane in lanes)
             yield Signal(0, "speed_limit", _roadside(road, lanes, s), road.id, s, lanes, stops, value=road.speed)

@@ -1,4 +1,4 @@
-"""Turns a plan, nodes and the streets that run between them, into a road network."""
+"""Builds a road network from a plan: nodes and the streets between them."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from simulator.roads.markings import add_markings
 from simulator.roads.road_network import Arm, Junction, Lane, Link, Road, RoadNetwork
 from simulator.roads.signals import add_signals
 
-LANE_WIDTH = 3.5  # metres, of every driving lane: equal widths let lanes join without a step
-SHORTEST_ROAD = 15.0  # metres between two junctions: room for a crossing and stop line at both ends
-FIRST_JUNCTION = 10_000  # the client tells roads from junctions by number, so the numbers must not meet
+LANE_WIDTH = 3.5  # metres, of every driving lane, so that lanes join without a step
+MIN_ROAD_LENGTH = 15.0  # metres between two junctions: room for a crossing and a stop line at both ends
+FIRST_JUNCTION_ID = 10_000  # clients expect the ids of roads and junctions to be distinct
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ PARKING_STREET = Profile(1, 2.2, 0.0, 3.0, 30.0, "broken")
 
 @dataclass(frozen=True)
 class Bend:
-    """A rounded corner of a street on its way between two nodes; metres."""
+    """A rounded corner of a street between two nodes; metres."""
 
     x: float
     y: float
@@ -52,7 +52,7 @@ class Bend:
 
 
 @dataclass(frozen=True)
-class Run:
+class NamedStreet:
     """A street through several nodes, given by name, with the bends between them."""
 
     name: str
@@ -62,20 +62,20 @@ class Run:
 
 @dataclass(frozen=True)
 class Plan:
-    """Nodes by name (x, y in metres) and the runs that join them; three or four roads meet at each node.
+    """Nodes by name (x, y in metres) and the streets that join them; three or four roads meet at each node.
 
-    controls: of junctions where it is not to follow from the roads, see `_control`.
+    controls: overrides, by node, of the junction control that `_control` derives from the roads.
     """
 
     nodes: Mapping[str, tuple[float, float]]
-    runs: tuple[Run, ...]
+    streets: tuple[NamedStreet, ...]
     centre_colour: str = "white"
     controls: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class _Street:
-    """One road to be: between two nodes, before its ends are cut back."""
+class _Segment:
+    """The part of a street between two nodes: a future road, before its ends are cut back for the junctions."""
 
     name: str
     profile: Profile
@@ -84,101 +84,102 @@ class _Street:
 
 
 def build_network(name: str, seed: int, plan: Plan, rng: np.random.Generator) -> RoadNetwork:
-    """The network of a plan; `rng` decides where crossings are.
+    """Build the network of a plan; `rng` decides where crossings are.
 
-    Raises ValueError where a bend does not fit or a street is too short for the junctions at its ends.
+    Raise ValueError if a bend does not fit or a street is too short for the junctions at its ends.
     """
-    streets = dict(enumerate(_streets(plan), start=1))
-    arms = {node: _arms(streets, node) for node in plan.nodes}
-    numbers = {node: FIRST_JUNCTION + i for i, node in enumerate(plan.nodes)}
-    roads = {i: _road(i, street, arms, streets, numbers, plan.centre_colour) for i, street in streets.items()}
+    segments = dict(enumerate(_segments(plan), start=1))
+    arms = {node: _arms(segments, node) for node in plan.nodes}
+    junction_ids = {node: FIRST_JUNCTION_ID + i for i, node in enumerate(plan.nodes)}
+    roads = {i: _road(i, segment, arms, segments, junction_ids, plan.centre_colour) for i, segment in segments.items()}
     junctions: dict[int, Junction] = {}
     for node, node_arms in arms.items():
-        control = plan.controls.get(node, _control([streets[arm.road].profile for arm in node_arms]))
-        junction, connecting = build_junction(numbers[node], max(roads) + 1, roads, node_arms, control)
+        control = plan.controls.get(node, _control([segments[arm.road].profile for arm in node_arms]))
+        junction, connecting = build_junction(junction_ids[node], max(roads) + 1, roads, node_arms, control)
         junctions[junction.id] = junction
         roads.update((road.id, road) for road in connecting)
     return add_markings(add_signals(RoadNetwork(name, seed, roads, junctions), rng))
 
 
 def _control(profiles: Sequence[Profile]) -> str:
-    """Lights where an avenue is crossed, stop signs where four streets meet, else the side road yields."""
+    """Return "lights" at an avenue, "stop" where four streets meet, otherwise "yield" (for the side road)."""
     if any(profile.driving_lanes > 1 for profile in profiles):
         return "lights"
     return "stop" if len(profiles) > 3 else "yield"
 
 
-def _streets(plan: Plan) -> Iterator[_Street]:
-    for run in plan.runs:
-        begin, bends = "", []
-        for stop in run.course:
+def _segments(plan: Plan) -> Iterator[_Segment]:
+    for street in plan.streets:
+        begin = ""
+        bends: list[Bend] = []
+        for stop in street.course:
             if isinstance(stop, Bend):
                 bends.append(stop)
                 continue
             if begin:
                 points = [plan.nodes[begin], *((b.x, b.y) for b in bends), plan.nodes[stop]]
-                curve = curves.rounded(points, [b.radius for b in bends])
-                yield _Street(run.name, run.profile, (begin, stop), curve)
+                curve = curves.rounded_polyline(points, [b.radius for b in bends])
+                yield _Segment(street.name, street.profile, (begin, stop), curve)
             begin, bends = stop, []
 
 
-def _outward_yaw(streets: Mapping[int, _Street], arm: Arm) -> float:
-    curve = streets[arm.road].curve
+def _outward_yaw(segments: Mapping[int, _Segment], arm: Arm) -> float:
+    curve = segments[arm.road].curve
     return curve[0].yaw if arm.contact == "start" else wrap_degrees(curve[-1].end()[2] + 180.0)
 
 
-def _arms(streets: Mapping[int, _Street], node: str) -> list[Arm]:
-    """The street ends at a node, clockwise as seen from above."""
+def _arms(segments: Mapping[int, _Segment], node: str) -> list[Arm]:
+    """Return the ends of the segments at a node, clockwise as seen from above."""
     arms = [
         Arm(number, contact)
-        for number, street in streets.items()
-        for contact, end in zip(("start", "end"), street.ends, strict=True)
+        for number, segment in segments.items()
+        for contact, end in zip(("start", "end"), segment.ends, strict=True)
         if end == node
     ]
-    return sorted(arms, key=lambda arm: _outward_yaw(streets, arm))
+    return sorted(arms, key=lambda arm: _outward_yaw(segments, arm))
 
 
-def _setback(streets: Mapping[int, _Street], arms: Sequence[Arm], own: Arm) -> float:
-    others = [(_outward_yaw(streets, arm), streets[arm.road].profile.half_asphalt) for arm in arms if arm != own]
-    return setback(_outward_yaw(streets, own), streets[own.road].profile.half_asphalt, others)
+def _setback(segments: Mapping[int, _Segment], arms: Sequence[Arm], own: Arm) -> float:
+    others = [(_outward_yaw(segments, arm), segments[arm.road].profile.half_asphalt) for arm in arms if arm != own]
+    return setback(_outward_yaw(segments, own), segments[own.road].profile.half_asphalt, others)
 
 
 def _road(
-    number: int,
-    street: _Street,
+    road_id: int,
+    segment: _Segment,
     arms: Mapping[str, Sequence[Arm]],
-    streets: Mapping[int, _Street],
-    junctions: Mapping[str, int],
+    segments: Mapping[int, _Segment],
+    junction_ids: Mapping[str, int],
     centre_colour: str,
 ) -> Road:
     begin, end = (
-        _setback(streets, arms[node], Arm(number, contact))
-        for node, contact in zip(street.ends, ("start", "end"), strict=True)
+        _setback(segments, arms[node], Arm(road_id, contact))
+        for node, contact in zip(segment.ends, ("start", "end"), strict=True)
     )
-    length = curves.curve_length(street.curve)
-    for piece, cut, node in zip((street.curve[0], street.curve[-1]), (begin, end), street.ends, strict=True):
-        if piece.length < cut or length < begin + end + SHORTEST_ROAD:
+    length = curves.curve_length(segment.curve)
+    for piece, cut, node in zip((segment.curve[0], segment.curve[-1]), (begin, end), segment.ends, strict=True):
+        if piece.length < cut or length < begin + end + MIN_ROAD_LENGTH:
             raise ValueError(
-                f"{street.name} is too short for its junctions ({length:.1f} m, {piece.length:.1f} m of it "
-                f"straight at {node}, which takes {cut:.1f} m); move {node} or the next bend further off."
+                f"{segment.name} is too short for its junctions ({length:.1f} m, {piece.length:.1f} m of it "
+                f"straight at {node}, which needs {cut:.1f} m); move {node} or the next bend further away."
             )
-    links = [Link("junction", junctions[node]) for node in street.ends]
+    links = [Link("junction", junction_ids[node]) for node in segment.ends]
     return Road(
-        id=number,
-        name=street.name,
-        pieces=curves.trim(street.curve, begin, length - end),
-        left=_lanes(street.profile, 1),
-        right=_lanes(street.profile, -1),
+        id=road_id,
+        name=segment.name,
+        pieces=curves.trim(segment.curve, begin, length - end),
+        left=_lanes(segment.profile, 1),
+        right=_lanes(segment.profile, -1),
         predecessor=links[0],
         successor=links[1],
-        speed=street.profile.speed,
-        centre_marking=street.profile.centre_marking,
+        speed=segment.profile.speed,
+        centre_marking=segment.profile.centre_marking,
         centre_colour=centre_colour,
     )
 
 
 def _lanes(profile: Profile, sign: int) -> tuple[Lane, ...]:
-    """The lanes of one side, outwards."""
+    """Return the lanes of one side, outwards."""
     lanes = [Lane(0, "driving", LANE_WIDTH, marking="broken")] * profile.driving_lanes
     lanes[-1] = replace(lanes[-1], marking="solid")
     for kind in ("parking", "shoulder", "sidewalk"):

@@ -1,1 +1,1 @@
-"""What lives in a town: the episode, its actors, and how they move."""
+"""The simulated world: town, actors, motion, traffic lights, and the tick."""

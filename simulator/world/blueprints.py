@@ -1,4 +1,4 @@
-"""What a client can spawn: blueprints with their attributes, as CARLA's blueprint library lists them."""
+"""The blueprint library: what a client can spawn, with the attributes that CARLA's blueprints have."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from simulator.catalogue import CATALOGUE, Entry
+from simulator.actor_catalogue import CATALOGUE, CatalogueEntry
 from simulator.protocol.encodings import SENSOR_TYPES
 
 BOOL, INT, FLOAT, STRING, COLOUR = range(1, 6)  # attribute types of 0.9.16
@@ -17,7 +17,7 @@ WALKER_CONTROLLER = "controller.ai.walker"
 
 @dataclass(frozen=True)
 class Attribute:
-    """One attribute of a blueprint; all values travel as strings."""
+    """One attribute of a blueprint; all values are sent as strings."""
 
     id: str
     type: int
@@ -26,7 +26,7 @@ class Attribute:
     modifiable: bool = True
 
     def to_wire(self) -> list[Any]:
-        """`[id, type, value, recommended values, modifiable, only recommended values]`."""
+        """Return `[id, type, value, recommended values, modifiable, only recommended values]`."""
         return [self.id, self.type, self.value, list(self.recommended), self.modifiable, False]
 
 
@@ -39,57 +39,57 @@ class Blueprint:
     attributes: tuple[Attribute, ...] = ()
 
     def to_wire(self) -> list[Any]:
-        """`[uid, id, tags, attributes]`; the tags are the parts of the id."""
+        """Return `[uid, id, tags, attributes]`; the tags are the parts of the id."""
         return [self.uid, self.id, self.id.replace(".", ","), [a.to_wire() for a in self.attributes]]
 
     def defaults(self) -> dict[str, str]:
-        """Attribute values of an actor for which nothing was set."""
+        """Return the default values of all attributes."""
         return {attribute.id: attribute.value for attribute in self.attributes}
 
 
-def fixed(name: str, kind: int, value: object) -> Attribute:
-    """An attribute that a client can read but not set."""
-    return Attribute(name, kind, str(value), modifiable=False)
+def read_only(name: str, type_: int, value: object) -> Attribute:
+    """Return an attribute that a client can read but not set."""
+    return Attribute(name, type_, str(value), modifiable=False)
 
 
-def role(value: str, *others: str) -> Attribute:
-    """The name under which scripts find their own actors again."""
+def role_name(value: str, *others: str) -> Attribute:
+    """Return the attribute by which scripts recognise their own actors."""
     return Attribute("role_name", STRING, value, (value, *others))
 
 
-def vehicle_attributes(entry: Entry) -> tuple[Attribute, ...]:
-    """Attributes of CARLA's vehicles."""
+def vehicle_attributes(entry: CatalogueEntry) -> tuple[Attribute, ...]:
+    """Return the attributes of CARLA's vehicles."""
     colours = tuple(",".join(str(part) for part in colour) for colour in entry.colours)
     return (
         Attribute("color", COLOUR, colours[0], colours),
-        role("autopilot", "scenario", "ego_vehicle", "hero"),
+        role_name("autopilot", "scenario", "ego_vehicle", "hero"),
         Attribute("sticky_control", BOOL, "True"),
         Attribute("terramechanics", BOOL, "False"),
-        fixed("object_type", STRING, ""),
-        fixed("base_type", STRING, entry.base_type),
-        fixed("special_type", STRING, ""),
-        fixed("number_of_wheels", INT, entry.number_of_wheels),
-        fixed("generation", INT, 2),
-        fixed("has_lights", BOOL, entry.kind != "bicycle"),
-        fixed("has_dynamic_doors", BOOL, False),
+        read_only("object_type", STRING, ""),
+        read_only("base_type", STRING, entry.base_type),
+        read_only("special_type", STRING, ""),
+        read_only("number_of_wheels", INT, entry.number_of_wheels),
+        read_only("generation", INT, 2),
+        read_only("has_lights", BOOL, entry.kind != "bicycle"),
+        read_only("has_dynamic_doors", BOOL, False),
     )
 
 
 def walker_attributes() -> tuple[Attribute, ...]:
-    """Attributes of CARLA's pedestrians; its blueprints have these speeds: standing, walking, running."""
+    """Return the attributes of CARLA's pedestrians; `speed` lists those for standing, walking and running."""
     return (
-        role("pedestrian"),
+        role_name("pedestrian"),
         Attribute("is_invincible", BOOL, "True"),
         Attribute("speed", FLOAT, "1.4", ("0.0", "1.4", "2.8")),
         Attribute("can_use_wheelchair", BOOL, "False", modifiable=False),
-        fixed("gender", STRING, "other"),
-        fixed("age", STRING, "adult"),
-        fixed("generation", INT, 2),
+        read_only("gender", STRING, "other"),
+        read_only("age", STRING, "adult"),
+        read_only("generation", INT, 2),
     )
 
 
 def camera_attributes(kind: str) -> tuple[Attribute, ...]:
-    """Attributes of CARLA's cameras; the lens ones are accepted and have no effect."""
+    """Return the attributes of CARLA's cameras; those of the lens are accepted and have no effect."""
     lens = {
         "lens_circle_falloff": 5.0,
         "lens_circle_multiplier": 0.0,
@@ -105,20 +105,20 @@ def camera_attributes(kind: str) -> tuple[Attribute, ...]:
         Attribute("image_size_y", INT, "600"),
         Attribute("fov", FLOAT, "90.0"),
         Attribute("sensor_tick", FLOAT, "0.0"),
-        role("front", "back", "left", "right", "front_left", "front_right", "back_left", "back_right"),
+        role_name("front", "back", "left", "right", "front_left", "front_right", "back_left", "back_right"),
         *(Attribute(name, FLOAT, str(value)) for name, value in lens.items()),
     )
 
 
 def build_library() -> dict[str, Blueprint]:
-    """All blueprints by id."""
-    kinds: list[tuple[str, Iterable[Attribute]]] = []
+    """Return all blueprints by id."""
+    definitions: list[tuple[str, Iterable[Attribute]]] = []
     for type_id, entry in CATALOGUE.items():
-        walker = type_id.startswith("walker.")
-        kinds.append((type_id, walker_attributes() if walker else vehicle_attributes(entry)))
-    kinds += [(CAMERA_PREFIX + kind, camera_attributes(kind)) for kind in SENSOR_TYPES]
-    kinds.append((WALKER_CONTROLLER, ()))
-    return {name: Blueprint(uid, name, tuple(attributes)) for uid, (name, attributes) in enumerate(kinds, 1)}
+        is_walker = type_id.startswith("walker.")
+        definitions.append((type_id, walker_attributes() if is_walker else vehicle_attributes(entry)))
+    definitions += [(CAMERA_PREFIX + kind, camera_attributes(kind)) for kind in SENSOR_TYPES]
+    definitions.append((WALKER_CONTROLLER, ()))
+    return {name: Blueprint(uid, name, tuple(attributes)) for uid, (name, attributes) in enumerate(definitions, 1)}
 
 
 LIBRARY = build_library()

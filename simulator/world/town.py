@@ -1,4 +1,4 @@
-"""A town: its roads, the same roads as OpenDRIVE text, where vehicles may start, and what draws it."""
+"""A town: its road network, the same roads as OpenDRIVE text, its spawn points, and its renderer."""
 
 from __future__ import annotations
 
@@ -13,18 +13,19 @@ from simulator.drawing.renderer import Body, Camera, Renderer
 from simulator.geometry import Transform
 from simulator.roads.ground import Ground
 from simulator.roads.maps import MAPS, build_map
-from simulator.roads.navigation_mesh import build_mesh, to_bytes
-from simulator.roads.opendrive_writer import parse_opendrive, to_opendrive
+from simulator.roads.navigation_mesh import build_navigation_mesh, encode_mesh
+from simulator.roads.opendrive_reader import parse_opendrive
+from simulator.roads.opendrive_writer import to_opendrive
 from simulator.roads.road_network import RoadNetwork
 from simulator.weather import Weather
-from simulator.world.environment_objects import Thing, things_of
+from simulator.world.environment_objects import EnvironmentObject, find_environment_objects
 from simulator.world.vehicle_motion import SpeedLimits
 
-UPLOADED = "OpenDriveMap"  # the name under which a client asks for the roads that it has sent
+UPLOADED_MAP = "OpenDriveMap"  # the map name with which a client loads the OpenDRIVE text that it has sent
 
 
-class Draws(Protocol):
-    """What the world needs of a renderer."""
+class TownRenderer(Protocol):
+    """The interface that the world needs of a renderer."""
 
     def render(
         self,
@@ -34,57 +35,57 @@ class Draws(Protocol):
         light_states: Mapping[int, str],
         time: float,
     ) -> list[np.ndarray]:
-        """One BGRA image, (height, width, 4) uint8, for each camera."""
+        """Return one BGRA image, (height, width, 4) uint8, per camera."""
 
 
 @dataclass(frozen=True)
 class Town:
-    """One map, ready to be lived in."""
+    """One map with everything that the world needs of it."""
 
     name: str
     network: RoadNetwork
     opendrive: str
     spawn_points: list[Transform]
-    renderer: Draws
+    renderer: TownRenderer
 
     @cached_property
     def navigation(self) -> bytes:
-        """Where pedestrians can walk, as the file that clients load; empty if they can walk nowhere."""
-        mesh = build_mesh(self.network)
-        return to_bytes(mesh) if mesh.polygons else b""
+        """The navigation mesh of pedestrians as the file that clients load; empty if there are no polygons."""
+        mesh = build_navigation_mesh(self.network)
+        return encode_mesh(mesh) if mesh.polygons else b""
 
     @cached_property
-    def things(self) -> list[Thing]:
-        """What stands in it; nothing if its renderer has no scenery."""
+    def environment_objects(self) -> list[EnvironmentObject]:
+        """The static objects of the town; empty if its renderer has no scenery."""
         scenery = getattr(self.renderer, "scenery", None)
-        return things_of(scenery) if scenery else []
+        return find_environment_objects(scenery) if scenery else []
 
     @cached_property
     def ground(self) -> Ground:
-        """How high it is where."""
+        """The heights of the ground."""
         return Ground(self.network)
 
     @cached_property
     def speed_limits(self) -> SpeedLimits:
-        """How fast one may drive where."""
+        """The speed limits of the roads."""
         return SpeedLimits(self.network)
 
 
-MakeRenderer = Callable[[RoadNetwork, int], Draws]
+RendererFactory = Callable[[RoadNetwork, int], TownRenderer]
 
 
-def build_town(name: str, seed: int, make_renderer: MakeRenderer = Renderer) -> Town:
-    """One of the maps of `simulator.roads.maps`; raises KeyError if there is none of that name."""
+def build_town(name: str, seed: int, make_renderer: RendererFactory = Renderer) -> Town:
+    """Build one of the maps of `simulator.roads.maps`; raise KeyError if there is none of that name."""
     network = build_map(name, seed)
     return Town(name, network, to_opendrive(network), network.spawn_points(), make_renderer(network, seed))
 
 
-def town_of_opendrive(text: str, seed: int, make_renderer: MakeRenderer = Renderer) -> Town:
-    """The town on roads that a client has sent; raises ValueError if they cannot be read."""
+def build_uploaded_town(text: str, seed: int, make_renderer: RendererFactory = Renderer) -> Town:
+    """Build the town of OpenDRIVE text that a client has sent; raise ValueError if it cannot be read."""
     network = parse_opendrive(text)
-    return Town(UPLOADED, network, text, network.spawn_points(), make_renderer(network, seed))
+    return Town(UPLOADED_MAP, network, text, network.spawn_points(), make_renderer(network, seed))
 
 
 def map_names() -> list[str]:
-    """The maps that can be loaded."""
+    """Return the names of the maps that can be loaded."""
     return sorted(MAPS)

@@ -1,7 +1,7 @@
-"""Traffic lights: the cycle of each junction, and which vehicle stands before which light.
+"""Traffic lights: the signal cycle of each junction, and the light that each vehicle has ahead.
 
-The lights of a junction that are green together form a phase; the phases take turns: green, yellow, then all
-red.
+The lights of a junction that are green together form a phase. The phases take turns; each is green, then yellow,
+then all lights of the junction are red.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from simulator.protocol.encodings import Vector
 from simulator.roads.road_network import Signal
 from simulator.world.actors import GREEN, RED, YELLOW, TrafficLight, Vehicle
 
-APPROACH = 12.0  # metres before the stop line where a vehicle begins to see its light
-PASSED = 0.5  # metres past the stop line by which its front may have gone and still has to wait
-SAME_LANE = 1.75  # metres from the lane's centre
-SAME_WAY = math.cos(math.radians(45.0))
+APPROACH_DISTANCE = 12.0  # metres before the stop line from which a vehicle is subject to its light
+OVERRUN_DISTANCE = 0.5  # metres past the stop line up to which a vehicle's front is still subject to its light
+MAX_LANE_OFFSET = 1.75  # metres from the lane's centre
+MIN_HEADING_COSINE = math.cos(math.radians(45.0))  # between a vehicle and its lane
 
 
 @dataclass
 class JunctionCycle:
-    """The lights of one junction. `phases` take turns; `stage` is what the present one shows."""
+    """The signal cycle of one junction. `index`: the current phase; `stage`: the state that it shows."""
 
     phases: list[list[TrafficLight]]
     index: int = 0
@@ -39,12 +39,12 @@ class JunctionCycle:
         return list(itertools.chain.from_iterable(self.phases))
 
     def restart(self) -> None:
-        """Begins with the green of the first phase."""
+        """Restart with the green of the first phase."""
         self.index, self.stage = 0, GREEN
         self.show()
 
     def advance(self, delta: float) -> None:
-        """Lets `delta` seconds pass; a frozen light stops its junction."""
+        """Advance by `delta` seconds; one frozen light stops the whole junction."""
         if any(light.frozen for light in self.lights):
             return
         self.elapsed += delta
@@ -56,22 +56,22 @@ class JunctionCycle:
             light.elapsed = self.elapsed
 
     def next_stage(self) -> None:
-        """Green turns yellow, yellow red, and red the next phase's green."""
+        """Switch from green to yellow, from yellow to red, or from red to the next phase's green."""
         if self.stage == RED:
             self.index = (self.index + 1) % len(self.phases)
         self.stage = {GREEN: YELLOW, YELLOW: RED, RED: GREEN}[self.stage]
         self.show()
 
     def show(self) -> None:
-        """Switches every light to what the stage says."""
+        """Set every light to the state of the current stage."""
         self.elapsed = 0.0
         for index, phase in enumerate(self.phases):
             for light in phase:
-                light.light = self.stage if index == self.index else RED
+                light.state = self.stage if index == self.index else RED
 
 
 def make_cycles(lights: Iterable[TrafficLight]) -> list[JunctionCycle]:
-    """One cycle for each junction that has lights."""
+    """Return one cycle for each junction that has lights."""
     cycles = []
     by_junction = sorted(lights, key=lambda light: (light.signal.junction, light.signal.group, light.id))
     for _, group in itertools.groupby(by_junction, key=lambda light: light.signal.junction):
@@ -85,12 +85,12 @@ def make_cycles(lights: Iterable[TrafficLight]) -> list[JunctionCycle]:
 
 
 def actor_pose(signal: Signal) -> Transform:
-    """The pose of a signal's actor: x runs across the lanes; so the client expects when it looks for them."""
+    """Return the pose of a signal's actor: x points across the lanes, as clients expect of trigger volumes."""
     return replace(signal.transform, yaw=wrap_degrees(signal.transform.yaw - 90.0))
 
 
 def trigger_volume(signal: Signal) -> tuple[Vector, Vector]:
-    """(centre, extent) of the box over the lanes before the stop line, relative to `actor_pose`."""
+    """Return (centre, extent) of the box over the lanes before the stop line, relative to `actor_pose`."""
     if not signal.stops:
         return (0.0, 0.0, 0.0), (0.0, 0.0, 0.0)
     to_actor = inverse(actor_pose(signal))
@@ -102,7 +102,7 @@ def trigger_volume(signal: Signal) -> tuple[Vector, Vector]:
 
 @dataclass
 class StopIndex:
-    """Finds the light that a vehicle stands before."""
+    """Looks up the light that a vehicle has ahead. All lists have one entry per stop: a light and one of its lanes."""
 
     lights: list[TrafficLight]
     x: np.ndarray
@@ -112,20 +112,25 @@ class StopIndex:
 
     @classmethod
     def of(cls, lights: Iterable[TrafficLight]) -> StopIndex:
-        """The index of these lights' stops."""
+        """Return the index of the stops of these lights."""
         pairs = [(light, stop) for light in lights for stop in light.signal.stops]
         yaw = np.radians([stop.yaw for _, stop in pairs])
         x, y = (np.array([getattr(stop, axis) for _, stop in pairs], float) for axis in "xy")
         return cls([light for light, _ in pairs], x, y, np.cos(yaw), np.sin(yaw))
 
-    def light_before(self, vehicle: Vehicle) -> TrafficLight | None:
-        """The light that concerns a vehicle now, None if it is not just before a stop line."""
+    def light_ahead(self, vehicle: Vehicle) -> TrafficLight | None:
+        """Return the light that a vehicle is subject to, None if it is not just before a stop line."""
         pose = vehicle.transform
         yaw = math.radians(pose.yaw)
         dx, dy = pose.x - self.x, pose.y - self.y
         front = dx * self.cos + dy * self.sin + vehicle.box_extent[0]
-        aside = np.abs(dy * self.cos - dx * self.sin)
-        along = math.cos(yaw) * self.cos + math.sin(yaw) * self.sin
-        near = (front > -APPROACH) & (front < PASSED) & (aside < SAME_LANE) & (along > SAME_WAY)
-        found = np.flatnonzero(near)
+        lateral = np.abs(dy * self.cos - dx * self.sin)
+        heading_cosine = math.cos(yaw) * self.cos + math.sin(yaw) * self.sin
+        subject = (
+            (front > -APPROACH_DISTANCE)
+            & (front < OVERRUN_DISTANCE)
+            & (lateral < MAX_LANE_OFFSET)
+            & (heading_cosine > MIN_HEADING_COSINE)
+        )
+        found = np.flatnonzero(subject)
         return self.lights[found[0]] if len(found) else None

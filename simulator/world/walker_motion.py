@@ -1,7 +1,7 @@
-"""How pedestrians move: along the direction of `carla.WalkerControl`, or as a client's navigation wants.
+"""The motion of pedestrians: along the direction of `carla.WalkerControl`, or as a client's navigation sets it.
 
-`controller.ai.walker` is driven by the client itself: it finds paths on the navigation mesh that
-`simulator.roads.navigation_mesh` serves and sends each walker's pose and speed once a tick.
+The client itself runs `controller.ai.walker`: it finds paths on the navigation mesh that
+`simulator.roads.navigation_mesh` builds, and sends the pose and speed of each walker once per tick.
 """
 
 from __future__ import annotations
@@ -14,26 +14,26 @@ from simulator.protocol.encodings import Vector
 from simulator.roads.ground import Ground
 from simulator.world.actors import Walker
 
-STRIDE = 1.5  # metres walked in one cycle of two steps
-FASTEST = 10.0  # m/s, a sprinter
-FALLING_SPEED = 3.0  # m/s at which a walker that was spawned in the air comes down
+CYCLE_LENGTH = 1.5  # metres walked in one cycle of two steps
+MAX_SPEED = 10.0  # m/s, a sprinter
+SINKING_SPEED = 3.0  # m/s at which a walker that was spawned in the air comes down
 
 
 def walk(walker: Walker, ground: Ground, delta: float) -> None:
-    """Moves a pedestrian by `delta` seconds."""
+    """Advance a pedestrian by `delta` seconds."""
     if walker.placed:
         walker.placed = False
     elif walker.speed > 0.0:
-        stride(walker, delta)
+        step_forward(walker, delta)
     pose = walker.transform
     if walker.parent is None:
         standing = ground.height(pose.x, pose.y) + walker.box_extent[2]
-        walker.transform = replace(pose, z=max(standing, pose.z - FALLING_SPEED * delta))
-    walker.phase = (walker.phase + walker.speed * delta / STRIDE) % 1.0
+        walker.transform = replace(pose, z=max(standing, pose.z - SINKING_SPEED * delta))
+    walker.phase = (walker.phase + walker.speed * delta / CYCLE_LENGTH) % 1.0
 
 
-def stride(walker: Walker, delta: float) -> None:
-    """A step along the walker's direction, which it also faces."""
+def step_forward(walker: Walker, delta: float) -> None:
+    """Move a walker along its direction and turn it to face that way."""
     x, y, _ = walker.direction
     length = math.hypot(x, y)
     if length == 0.0:
@@ -45,25 +45,25 @@ def stride(walker: Walker, delta: float) -> None:
     walker.velocity = (x * walker.speed, y * walker.speed, 0.0)
 
 
-def control(walker: Walker, direction: Vector, speed: float, jump: bool) -> None:
-    """What the walker does from now on; direction is in the world, speed in m/s."""
+def apply_control(walker: Walker, direction: Vector, speed: float, jump: bool) -> None:
+    """Set the control of a walker from now on; `direction` is in the world frame, `speed` in m/s."""
     walker.direction, walker.jump = direction, jump
-    walker.speed = min(FASTEST, max(0.0, speed))
+    walker.speed = min(MAX_SPEED, max(0.0, speed))
     if walker.speed == 0.0:
         walker.halt()
 
 
 def place(walker: Walker, feet: Transform, speed: float) -> None:
-    """Puts a walker where a client's navigation wants it; the height of the mesh is not heeded."""
+    """Put a walker where a client's navigation wants it; the height of `feet`, from the mesh, is ignored."""
     walker.transform = replace(feet, z=walker.box_extent[2])
-    walker.speed = min(FASTEST, max(0.0, speed))
+    walker.speed = min(MAX_SPEED, max(0.0, speed))
     yaw = math.radians(feet.yaw)
     walker.direction = (math.cos(yaw), math.sin(yaw), 0.0)
     walker.velocity = (walker.speed * math.cos(yaw), walker.speed * math.sin(yaw), 0.0)
     walker.placed = True
 
 
-def feet_of(walker: Walker) -> Transform:
-    """The pose of the walker's feet: what is drawn stands on it."""
+def feet_pose(walker: Walker) -> Transform:
+    """Return the pose of the walker's feet, which is the origin of its drawn model."""
     pose = walker.world_transform()
     return replace(pose, z=pose.z - walker.box_extent[2])

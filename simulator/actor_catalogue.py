@@ -1,6 +1,6 @@
-"""What can be spawned: blueprint ids with the kind, size and colours of each.
+"""The vehicles and pedestrians that can be spawned: kind, size and colours by blueprint id.
 
-Ids follow CARLA's naming. Sizes are those of the bodies that `simulator.drawing` draws.
+Ids follow CARLA's naming. Sizes are those of the models that `simulator.drawing` draws.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 Colour = tuple[int, int, int]
 
-PAINTS: tuple[Colour, ...] = (
+CAR_COLOURS: tuple[Colour, ...] = (
     (190, 192, 195),
     (238, 238, 236),
     (24, 25, 28),
@@ -21,7 +21,7 @@ PAINTS: tuple[Colour, ...] = (
     (168, 126, 62),
     (206, 96, 26),
 )
-TWO_WHEELER_PAINTS: tuple[Colour, ...] = (
+TWO_WHEELER_COLOURS: tuple[Colour, ...] = (
     (20, 20, 22),
     (150, 20, 20),
     (24, 70, 140),
@@ -31,12 +31,12 @@ TWO_WHEELER_PAINTS: tuple[Colour, ...] = (
 
 
 @dataclass(frozen=True)
-class Entry:
-    """One blueprint.
+class CatalogueEntry:
+    """A vehicle or pedestrian that can be spawned.
 
     kind: "car", "truck", "bus", "motorcycle", "bicycle" or "pedestrian".
     extent: half length, half width and half height, metres; the body stands on z = 0, centred in x and y.
-    colours: RGB choices, 0 to 255; a pedestrian's is the colour of the upper clothing.
+    colours: RGB choices, 0 to 255; for a pedestrian, the colour of the upper clothing.
     base_type: CARLA's attribute of that name. number_of_wheels: 0 for pedestrians.
     """
 
@@ -47,23 +47,23 @@ class Entry:
     number_of_wheels: int
 
 
-def _car(length: float, width: float, height: float, base_type: str = "car") -> Entry:
-    return Entry("car", (length / 2, width / 2, height / 2), PAINTS, base_type, 4)
+def _car(length: float, width: float, height: float, base_type: str = "car") -> CatalogueEntry:
+    return CatalogueEntry("car", (length / 2, width / 2, height / 2), CAR_COLOURS, base_type, 4)
 
 
-def _large(kind: str, length: float, width: float, height: float, colours: tuple[Colour, ...]) -> Entry:
-    return Entry(kind, (length / 2, width / 2, height / 2), colours, kind, 4)
+def _large(kind: str, length: float, width: float, height: float, colours: tuple[Colour, ...]) -> CatalogueEntry:
+    return CatalogueEntry(kind, (length / 2, width / 2, height / 2), colours, kind, 4)
 
 
-def _two_wheeler(kind: str, length: float, width: float, height: float) -> Entry:
-    return Entry(kind, (length / 2, width / 2, height / 2), TWO_WHEELER_PAINTS, kind, 2)
+def _two_wheeler(kind: str, length: float, width: float, height: float) -> CatalogueEntry:
+    return CatalogueEntry(kind, (length / 2, width / 2, height / 2), TWO_WHEELER_COLOURS, kind, 2)
 
 
-def _pedestrian(height: float, colour: Colour) -> Entry:
-    return Entry("pedestrian", (0.19, 0.19, height / 2), (colour,), "pedestrian", 0)
+def _pedestrian(height: float, colour: Colour) -> CatalogueEntry:
+    return CatalogueEntry("pedestrian", (0.19, 0.19, height / 2), (colour,), "pedestrian", 0)
 
 
-CATALOGUE: dict[str, Entry] = {
+CATALOGUE: dict[str, CatalogueEntry] = {
     "vehicle.audi.a2": _car(3.83, 1.70, 1.55),
     "vehicle.audi.tt": _car(4.18, 1.84, 1.36),
     "vehicle.chevrolet.impala": _car(5.10, 1.88, 1.48),
