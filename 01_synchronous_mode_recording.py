@@ -1,192 +1,198 @@
-"""Record pictures with their labels from a CARLA server in synchronous mode.
+"""Record images and their labels from a CARLA server in synchronous mode.
 
-    python 01_synchronous_mode_recording.py                   record into dataset/ with the constants below
-    python 01_synchronous_mode_recording.py --pictures 50     any constant is a flag too
+    python 01_synchronous_mode_recording.py                 record into dataset/ with the constants below
+    python 01_synchronous_mode_recording.py --images 50     every constant is also a flag
     python 01_synchronous_mode_recording.py --towns Eastfield Millbrook --weathers ClearNoon WetSunset
     python 01_synchronous_mode_recording.py --driving autopilot --vehicles 60
 
-Without a CARLA server on this machine, the embedded town records instead. Every picture comes with the labels
-of the same frame from the same pose; labels.csv says what they mean, frames.csv where and when each was taken.
-An existing dataset is added to. After Ctrl-C, Escape or a power cut, the same command goes on.
+If no CARLA server runs on this machine, the embedded town is recorded. An image and its labels come from the same frame
+and pose; labels.csv lists what the labels mean, frames.csv where and when each image was taken. New images are added to
+an existing dataset. After Ctrl-C, Escape or a power cut, the same command continues.
 """
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from itertools import chain
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 from zlib import crc32
 
 from tqdm import tqdm
 
+from recording.ego_vehicle import AutopilotDriver, Driver, TeleportDriver, spawn_ego_vehicle
+from recording.frame_filter import FrameFilter, RareLabels, require_known_labels
+from recording.frame_log import open_frame_log
+from recording.preview import Preview, open_preview
+from recording.run import Run
+from recording.scene import Scene
+from recording.sensors import ExtraSensor, Pose, RigSettings, camera_rig
+from recording.server import Server, open_server
+from recording.supervisor import continue_in_child, graceful_shutdown
+from recording.synchronous_mode import synchronous_mode, traffic_manager
+from recording.town import find_towns, load_town
+from recording.traffic import TrafficSettings, spawn_traffic
+from recording.weather import require_weathers
+from recording.writer import Writer, open_writer, write_label_table
+from segmentation import flags
 from segmentation.errors import UserError
-from segmentation.flags import require_at_least, run
-from segmentation.recording.cameras import camera_rig
-from segmentation.recording.driving import Autopilot, Teleport, spawn_car
-from segmentation.recording.finding import Simulator, ends_cleanly, simulator
-from segmentation.recording.frames import open_frames
-from segmentation.recording.guarding import go_on_in_a_child
-from segmentation.recording.keeping import Keeper, require_known
-from segmentation.recording.session import Session, full_names, show_town, weather_named
-from segmentation.recording.synchronous import synchronous_mode, traffic_manager
-from segmentation.recording.traffic import spawn_traffic
-from segmentation.recording.watching import Window, open_window
-from segmentation.recording.writing import Writer, open_writer, write_labels
+from segmentation.types import Size
 
-# ----------------------------------------------------------------------------------------- simulator
-HOST = "127.0.0.1"  # where the CARLA server runs
-PORT = 2000  # its first port; where none answers on this machine, the embedded town is started on a free one
-TIMEOUT = 20.0  # seconds to wait for an answer or a picture before giving up
-FRAMES_PER_SECOND = 20.0  # of simulated time; the Traffic Manager wants 10 or more
-
-# ------------------------------------------------------------------------------------------ dataset
-OUTPUT = Path("dataset")  # dataset folder; made when missing
-TOWNS: tuple[str, ...] = ()  # to record, one after the other; none: the one that the server shows
-WEATHERS: tuple[str, ...] = ("ClearNoon",)  # CARLA's names; every town is recorded in each
-PICTURES = 200  # of every camera in every town and weather
-SEED = 1  # decides traffic and way; another one records other pictures
-
-# ------------------------------------------------------------------------------------------ cameras
-SIZE = (360, 240)  # width and height of the pictures, pixels
-FIELD_OF_VIEW = 90.0  # degrees, horizontal
-CAMERAS: tuple[tuple[float, float, float, float, float, float], ...] = (
-    (1.2, 0.0, 1.7, 0.0, 0.0, 0.0),
-)  # x forward, y right, z up in metres from the car; pitch, yaw, roll in degrees; six numbers for each camera
-DEPTH = False  # also write depth/, CARLA's code for metres in three bytes
-INSTANCE = False  # also write instance/, which tells things of one label apart
-
-# ------------------------------------------------------------------------------------------- streets
-DRIVING: Literal["teleport", "autopilot"] = "teleport"  # teleport: from waypoint to waypoint, never stuck
-STEP_METRES = 1.5  # between two waypoints of teleport
-JUMP_METRES = 60.0  # teleport goes on elsewhere in the town after so many; 0: never
-EVERY = 10  # frames between two pictures of autopilot; neighbouring frames are near copies
-VEHICLE = "vehicle.tesla.model3"  # the car that carries the cameras
+# ------------------------------------------------------------------------- what most people change
+HOST = "127.0.0.1"  # address of the CARLA server
+PORT = 2000  # its first port; if nothing listens there on this machine, the embedded town starts on a free port
+OUTPUT = Path("dataset")  # dataset folder; created if missing
+TOWNS: tuple[str, ...] = ()  # towns to record, one after the other; none: the one that the server shows
+WEATHERS: tuple[str, ...] = ("ClearNoon",)  # CARLA's weather presets; every town is recorded in each
+IMAGES = 200  # per camera, town and weather
+SIZE: Size = (360, 240)  # width and height of the images, pixels
 VEHICLES = 40  # other vehicles, half of them cars
 WALKERS = 60  # pedestrians
+SEED = 1  # determines traffic and route; another seed records other images
 
-# ------------------------------------------------------------------------------------------- keeping
-KEEP_METRES = 4.0  # a picture is kept when its camera moved so far since the last kept one
-KEEP_CHANGE = 0.1  # 0 to 1: or when so great a share of its labels changed
+# ----------------------------------------------------------------------------------------- cameras
+CAMERAS: tuple[Pose, ...] = (
+    (1.2, 0.0, 1.7, 0.0, 0.0, 0.0),
+)  # six numbers per camera: x forward, y right, z up in metres from the vehicle; pitch, yaw, roll in degrees
+FIELD_OF_VIEW = 90.0  # horizontal, degrees
+EXTRA_SENSORS: tuple[ExtraSensor, ...] = ()  # to record besides colour and label ids, such as depth and instance
+
+# ----------------------------------------------------------------------------------------- driving
+DRIVING: Literal["teleport", "autopilot"] = "teleport"  # teleport: from waypoint to waypoint, never stuck
+STEP_METRES = 1.5  # teleport: distance between two waypoints
+JUMP_METRES = 60.0  # teleport: distance after which it continues elsewhere in the town; 0: never
+EVERY = 10  # autopilot: frames from one image to the next; neighbouring frames are nearly identical
+VEHICLE = "vehicle.tesla.model3"  # blueprint of the ego vehicle, which carries the cameras
+
+# ---------------------------------------------------------------------------- which frames are kept
+KEEP_METRES = 4.0  # keep an image if its camera has moved this far since the last kept one
+KEEP_CHANGE = 0.1  # 0 to 1: or if this share of its labels has changed
 RARE_LABELS: tuple[str, ...] = ("Pedestrians", "Rider", "TrafficLight", "TrafficSigns")  # names in labels.csv
-RARE_SHARE = 0.0  # 0 to 1: of the pictures shall show each of them; others are passed over until they do
-RARE_PIXELS = 0.001  # 0 to 1: of a picture's pixels, from which on it shows a label
+RARE_SHARE = 0.0  # 0 to 1: share of the images that must show each of them; until then, others are skipped
+RARE_PIXELS = 0.001  # 0 to 1: share of its pixels with which an image shows a label
 
-# -------------------------------------------------------------------------------------- this machine
-SMALL_FILES = False  # compress pictures by a sixth more, several times as slowly
-WRITERS = 2  # threads that compress and write; as many as cores
-WINDOW = True  # show what is recorded where there is a display; Escape stops
+# ----------------------------------------------------------------------------- server, this machine
+TIMEOUT = 20.0  # seconds to wait for an answer or an image before giving up
+FRAMES_PER_SECOND = 20.0  # of simulated time; the Traffic Manager needs 10 or more
+WRITERS = 2  # threads that compress and write files; use as many as cores
+SMALL_FILES = False  # compress images by a sixth more, several times as slowly
+WINDOW = True  # show a preview if there is a display; Escape stops the recording
 
 
-def main(settings: Any) -> None:
-    """Find a simulator; record every town in every weather; leave the simulator as it was."""
-    check(settings)
-    go_on_in_a_child()
-    with ends_cleanly(), ExitStack() as stack:
-        # All that can be tried is tried before anything is started: a town takes a while.
-        for weather in settings.weathers:
-            weather_named(weather)
-        frames = stack.enter_context(open_frames(settings.output))
-        server = stack.enter_context(simulator(settings.host, settings.port, settings.timeout, settings.seed))
-        stack.enter_context(server.told_simply())
-        towns = full_names(server, settings.towns) or [""]
-        table = write_labels(settings.output, server.version)
-        if settings.rare_share > 0:
-            require_known(table, settings.rare_labels)
-        stack.callback(lambda: print(f"{settings.output}: {frames.total} pictures"))
-        writer = stack.enter_context(
-            open_writer(settings.output, frames, table, settings.writers, settings.small_files)
-        )
-        window = stack.enter_context(open_window(settings.window, table))
-        total = len(towns) * len(settings.weathers) * len(settings.cameras) * settings.pictures
-        bar = stack.enter_context(tqdm(total=total, desc="Recording", unit="picture", dynamic_ncols=True))
+def main() -> None:
+    """Find a server, record every town in every weather, and leave the server as it was."""
+    check_constants()
+    continue_in_child()
+    with graceful_shutdown(), ExitStack() as stack:
+        # Check everything that can be checked before the server starts: a town takes a while to load.
+        require_weathers(WEATHERS)
+        frame_log = stack.enter_context(open_frame_log(OUTPUT))
+        server = stack.enter_context(open_server(HOST, PORT, TIMEOUT, SEED))
+        stack.enter_context(server.user_errors())
+        towns = find_towns(server, TOWNS)
+        label_table = write_label_table(OUTPUT, server.version)
+        if RARE_SHARE > 0:
+            require_known_labels(label_table, RARE_LABELS)
+        stack.callback(lambda: print(f"{OUTPUT}: {frame_log.total} images"))
+        writer = stack.enter_context(open_writer(OUTPUT, frame_log, label_table, WRITERS, SMALL_FILES))
+        preview = stack.enter_context(open_preview(WINDOW, label_table))
+        total = len(towns) * len(WEATHERS) * len(CAMERAS) * IMAGES
+        progress = stack.enter_context(tqdm(total=total, desc="Recording", unit="image", dynamic_ncols=True))
         for town in towns:
-            if not record_town(settings, server, town, writer, window, bar):
+            record_town(server, load_town(server, town), writer, preview, progress)
+            if preview.stopped:
                 break
 
 
-def check(settings: Any) -> None:
-    """Refuse impossible constants before anything is started."""
-    require_at_least(1, settings, "size", "pictures", "every", "frames_per_second", "writers")
-    require_at_least(0, settings, "vehicles", "walkers", "jump_metres", "keep_metres", "keep_change", "seed")
-    require_at_least(0.1, settings, "timeout", "step_metres", "field_of_view")
-    for flag, share in (("--rare-share", settings.rare_share), ("--rare-pixels", settings.rare_pixels)):
+def check_constants() -> None:
+    """Raise `UserError` for impossible values before anything is started."""
+    flags.require_at_least(1, size=SIZE, images=IMAGES, frames_per_second=FRAMES_PER_SECOND)
+    flags.require_at_least(1, every=EVERY, writers=WRITERS)
+    flags.require_at_least(0, vehicles=VEHICLES, walkers=WALKERS, jump_metres=JUMP_METRES, seed=SEED)
+    flags.require_at_least(0, keep_metres=KEEP_METRES, keep_change=KEEP_CHANGE)
+    flags.require_at_least(0.1, timeout=TIMEOUT, step_metres=STEP_METRES, field_of_view=FIELD_OF_VIEW)
+    for flag, share in (("--rare-share", RARE_SHARE), ("--rare-pixels", RARE_PIXELS)):
         if not 0 <= share <= 1:
             raise UserError(f"{flag} is {share}; use 0 to 1")
-    if not settings.cameras or not settings.weathers:
-        raise UserError("--cameras and --weathers need one each at least")
-    if settings.field_of_view >= 180:
-        raise UserError(f"--field-of-view is {settings.field_of_view}; use less than 180 degrees")
+    if not CAMERAS or not WEATHERS:
+        raise UserError("--cameras or --weathers is empty; give at least one of each")
+    if FIELD_OF_VIEW >= 180:
+        raise UserError(f"--field-of-view is {FIELD_OF_VIEW}; use less than 180 degrees")
 
 
-def record_town(settings: Any, server: Simulator, town: str, writer: Writer, window: Window, bar: tqdm) -> bool:
-    """Record one town in all weathers; False when the user stopped it in the window."""
-    town = show_town(server, town)
-    plan = {weather: runs_of(settings, town, weather) for weather in settings.weathers}
-    for runs in plan.values():
-        for name in runs:
-            writer.frames.mend(name)
-            writer.frames.require_alike(name, settings.size, settings.field_of_view, settings.driving)
-            bar.initial = bar.n = bar.n + min(settings.pictures, writer.frames.count(name))
-    plan = {w: runs for w, runs in plan.items() if any(writer.frames.count(r) < settings.pictures for r in runs)}
-    if not plan:
-        tqdm.write(f"{town}: recorded already; more with a higher --pictures or another --seed.")
-        return True
-    with streets(settings, server, town, writer, window, bar) as session:
-        for weather, runs in plan.items():
-            keeper = Keeper(
-                writer.table,
-                metres=settings.keep_metres,
-                change=settings.keep_change,
-                rare=settings.rare_labels,
-                rare_share=settings.rare_share,
-                rare_pixels=settings.rare_pixels,
-            )
-            if not session.record(runs, weather, settings.pictures, keeper):
-                return False
-    return True
+def record_town(server: Server, town: str, writer: Writer, preview: Preview, progress: tqdm) -> None:
+    """Record a town in every weather that lacks images."""
+    frame_log = writer.frame_log
+    drives = [runs_of(town, weather, server.version) for weather in dict.fromkeys(WEATHERS)]
+    for run in chain(*drives):
+        frame_log.repair(run.name)
+        frame_log.require_same_settings(run.name, SIZE, FIELD_OF_VIEW, DRIVING)
+        progress.initial = progress.n = progress.n + min(IMAGES, frame_log.count(run.name))
+    unfinished = [runs for runs in drives if any(frame_log.count(run.name) < IMAGES for run in runs)]
+    if not unfinished:
+        tqdm.write(f"{town}: already recorded; use a higher --images or another --seed for more.")
+        return
+    seed = crc32(f"{SEED} {progress.n}".encode()) % 2**31  # a continued recording takes another route
+    with open_scene(server, town, seed) as scene:
+        for runs in unfinished:
+            record_drive(scene, runs, writer, preview, progress)
+            if preview.stopped:
+                break
 
 
-def runs_of(settings: Any, town: str, weather: str) -> list[str]:
-    """The names of a town's runs in one weather, one for each camera; equal settings go on with equal runs."""
-    return [f"{town}_{weather}_seed{settings.seed}_camera{number}" for number in range(len(settings.cameras))]
+def runs_of(town: str, weather: str, version: str) -> list[Run]:
+    """Return the runs of one drive, one per camera."""
+    return [Run(town, weather, camera, DRIVING, SEED, version) for camera in range(len(CAMERAS))]
 
 
 @contextmanager
-def streets(
-    settings: Any, server: Simulator, town: str, writer: Writer, window: Window, bar: tqdm
-) -> Iterator[Session]:
-    """The town in synchronous mode, with traffic, a car and its cameras; all is put back in the end."""
-    # A run that goes on takes other ways than before.
-    seed = crc32(f"{settings.seed} {bar.n}".encode()) % 2**31
+def open_scene(server: Server, town: str, seed: int) -> Iterator[Scene]:
+    """Start synchronous mode, traffic, the ego vehicle and its cameras; undo all of it at the end."""
     with ExitStack() as stack:
-        world = stack.enter_context(synchronous_mode(server, settings.frames_per_second))
+        world = stack.enter_context(synchronous_mode(server, FRAMES_PER_SECOND))
         manager = None
-        if settings.vehicles or settings.driving == "autopilot":
+        if VEHICLES or DRIVING == "autopilot":
             manager = stack.enter_context(traffic_manager(server, seed))
-        vehicle = spawn_car(world, settings.vehicle, seed)
-        world.tick(settings.timeout)
-        spawn_traffic(server, world, manager, settings.vehicles, settings.walkers, seed)
-        teleport = settings.driving == "teleport"
-        if teleport:
-            driver: Any = Teleport(world, vehicle, settings.step_metres, settings.jump_metres, seed)
+        vehicle = spawn_ego_vehicle(world, VEHICLE, seed)
+        world.tick(TIMEOUT)  # now the client knows where it is, so that traffic keeps its distance
+        spawn_traffic(server, world, manager, TrafficSettings(VEHICLES, WALKERS, seed))
+        driver: Driver
+        if DRIVING == "teleport":
+            driver = TeleportDriver(world, vehicle, STEP_METRES, JUMP_METRES, seed)
         else:
-            driver = Autopilot(vehicle, manager)
-        rig = stack.enter_context(
-            camera_rig(
-                world,
-                vehicle,
-                settings.cameras,
-                size=settings.size,
-                field_of_view=settings.field_of_view,
-                kinds=["rgb", "ids", *["depth"] * settings.depth, *["instance"] * settings.instance],
-                timeout=settings.timeout,
-            )
-        )
-        constants = {"town": town, "driving": settings.driving, "seed": settings.seed, "version": server.version}
-        ticks = 1 if teleport else settings.every
-        session = Session(server, world, vehicle, driver, rig, writer, window, bar, ticks, constants)
-        stack.callback(lambda: tqdm.write(f"{town}: {session.tally}"))
-        yield session
+            driver = AutopilotDriver(vehicle, manager)
+        cameras = RigSettings(CAMERAS, SIZE, FIELD_OF_VIEW, EXTRA_SENSORS)
+        rig = stack.enter_context(camera_rig(world, vehicle, cameras, TIMEOUT))
+        scene = Scene(server, world, vehicle, driver, rig)
+        stack.callback(lambda: tqdm.write(f"{town}: {scene.counts}"))
+        yield scene
+
+
+def record_drive(scene: Scene, runs: list[Run], writer: Writer, preview: Preview, progress: tqdm) -> None:
+    """Record until every run has IMAGES images or the user stops it; all runs keep the same frames."""
+    missing = IMAGES - min(writer.frame_log.count(run.name) for run in runs)
+    number = max(writer.frame_log.next_number(run.name) for run in runs)
+    rare_labels = RareLabels(RARE_LABELS, RARE_SHARE, RARE_PIXELS)
+    frame_filter = FrameFilter(writer.label_table, KEEP_METRES, KEEP_CHANGE, rare_labels)
+    counts = scene.counts
+    scene.change_weather(runs[0].weather)
+
+    while missing and not preview.stopped:
+        frame = scene.drive(ticks=1 if DRIVING == "teleport" else EVERY)
+        views = scene.rig.read(frame)
+        counts.dropped = scene.rig.dropped
+        if views is None:
+            continue  # an image of this frame is missing
+        if frame_filter.accepts(views):
+            for run, view in zip(runs, views, strict=True):
+                writer.write(run.row(number, view, scene.speed), view)
+            missing, number = missing - 1, number + 1
+            counts.kept += len(views)
+            progress.update(len(views))
+        else:
+            counts.skipped += len(views)
+        progress.set_postfix(skipped=counts.skipped, dropped=counts.dropped, refresh=False)
+        preview.show(views[0], runs[0].name, counts)
 
 
 if __name__ == "__main__":
-    run(main)
+    flags.run(main)

@@ -1,4 +1,4 @@
-"""How fast pictures are read, resized, augmented and batched, against how fast a training step consumes them.
+"""Compare the rate of loading, resizing, augmenting and batching images with the rate of the training step.
 
 python -m benchmarks.data_feed --dataset dataset
 """
@@ -7,61 +7,59 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
+import numpy as np
+
+from benchmarks.networks import compiled_network
 from segmentation.backend import best_precision, load_keras
-from segmentation.dataset.folder import open_dataset
+from segmentation.dataset.samples import open_dataset
 from segmentation.flags import run
+from segmentation.types import Size
 
-DATASET = Path("dataset")  # a dataset folder
-SIZE = (240, 160)  # width and height, pixels
-BATCH_SIZE = 2  # pictures a step
-THREADS = 2  # as in 02
-STEPS = 6  # training steps timed; feed and steps take turns
+DATASET = Path("dataset")  # dataset folder
+SIZE: Size = (240, 160)  # width and height of the images, pixels
+BATCH_SIZE = 2  # images per step
+THREADS = 2  # threads that load images; READERS of 02_fc_densenet.py
+STEPS = 6  # number of measurements; loading and training steps alternate
 
 
-def main(settings: Any) -> None:
-    """Time the feed and the step in turn, print medians and their ratio."""
+def main() -> None:
+    """Measure loading and the training step alternately; print their medians and ratio."""
     load_keras()
     import keras
-    import numpy as np
 
-    from segmentation.dataset.batches import Batches
-    from segmentation.networks.fc_densenet import fc_densenet
-    from segmentation.recipes import choose_recipe
-    from segmentation.training import compile_network
+    from segmentation.dataset.data_loader import DataLoader
 
-    dataset = open_dataset(settings.dataset)
-    width, height = settings.size
-    batches = Batches(
+    keras.config.set_dtype_policy(best_precision())
+    dataset = open_dataset(DATASET)
+    label_table = dataset.read_label_table()
+    loader = DataLoader(
         dataset.samples,
-        dataset.read_labels(),
-        height=height,
-        width=width,
-        batch_size=settings.batch_size,
+        label_table,
+        size=SIZE,
+        batch_size=BATCH_SIZE,
         training=True,
-        augmented=True,
+        augment=True,
         class_weights=np.ones(256, np.float32),
     )
-    keras.config.set_dtype_policy(best_precision())
-    recipe = choose_recipe("fc_densenet", "light")
-    network = fc_densenet(len(batches.labels.classes), dropout=recipe.dropout)
-    compile_network(network, recipe, steps_per_epoch=100, epochs=1)
-    batch = batches[0]
+    network = compiled_network("fc_densenet", len(label_table.class_names))
+    batch = loader[0]
     network.train_on_batch(*batch)
 
     feed_rates, step_rates = [], []
-    with ThreadPoolExecutor(settings.threads) as pool:
-        for _ in range(settings.steps):
+    with ThreadPoolExecutor(THREADS) as pool:
+        for _ in range(STEPS):
             start = time.perf_counter()
-            count = sum(len(fed[0]) for fed in pool.map(batches.__getitem__, range(min(len(batches), 25))))
+            batches = pool.map(loader.__getitem__, range(min(len(loader), 25)))
+            count = sum(len(images) for images, *_ in batches)
             feed_rates.append(count / (time.perf_counter() - start))
             start = time.perf_counter()
             network.train_on_batch(*batch)
-            step_rates.append(settings.batch_size / (time.perf_counter() - start))
+            step_rates.append(BATCH_SIZE / (time.perf_counter() - start))
     feed, step = np.median(feed_rates), np.median(step_rates)
-    print(f"Python {sys.version.split()[0]}, Keras {keras.__version__} on {keras.backend.backend()}, {width}x{height}")
-    print(f"feed {feed:.0f} pictures/s, training step {step:.2f} pictures/s: {feed / step:.0f} times")
+    versions = f"Python {sys.version.split()[0]}, Keras {keras.__version__} on {keras.backend.backend()}"
+    print(f"{versions}, {SIZE[0]}x{SIZE[1]}")
+    print(f"loading {feed:.0f} images/s, training step {step:.2f} images/s, ratio {feed / step:.0f}")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
-"""FC-DenseNet's training step and forward pass: the fast dense block, plain Keras layers, and PyTorch.
+"""Measure FC-DenseNet's training step and forward pass: fast dense block, plain Keras layers, PyTorch.
 
-    python -m benchmarks.dense_block --torch-python PATH/TO/python     (with torch; without it, PyTorch is left out)
-    python -m benchmarks.dense_block --variant 103 --size 224 --batches 3 --steps 2
+    python -m benchmarks.dense_block --torch-python PATH/TO/python     (without PyTorch there, its rows are left out)
+    python -m benchmarks.dense_block --variant 103 --size 224 --batch-sizes 3 --steps 2
 
-Every peer is a process of its own; they take turns while the others sleep, so that what else the machine does hits
-all alike. The ratio is to PyTorch's time, below 1 is faster; GFLOP/s count three forward passes a step.
+Every peer is a separate process. One measures while the others sleep, and they take turns, so that other load on the
+machine affects all of them alike. Ratios are to PyTorch's time: below 1 is faster. GFLOP/s count three forward passes
+per step.
 """
 
 import dataclasses
@@ -15,7 +16,7 @@ import subprocess
 import sys
 from pathlib import Path
 from statistics import median
-from typing import Any, Literal
+from typing import Literal
 
 from rich.console import Console
 from rich.table import Table
@@ -24,91 +25,91 @@ from benchmarks.peer import KERAS_PEERS, TORCH_PEERS
 from segmentation.backend import load_keras
 from segmentation.flags import run
 
-VARIANT: Literal["light", "56", "67", "103"] = "light"  # of FC-DenseNet
-SIZE = 160  # pixels, width and height
-BATCHES: tuple[int, ...] = (1, 4, 8)  # pictures a step
-ROUNDS = 4  # turns of every peer
-STEPS = 4  # in a row, each turn
-PEERS: tuple[str, ...] = ("fast", "plain Keras", "PyTorch")  # how the names of those to measure begin
-TORCH_PYTHON = Path(sys.executable)  # the interpreter that has torch
+VARIANT: Literal["light", "56", "67", "103"] = "light"  # variant of FC-DenseNet
+SIZE = 160  # width and height of the images, pixels
+BATCH_SIZES: tuple[int, ...] = (1, 4, 8)  # images per step; each is measured separately
+ROUNDS = 4  # rounds in which the peers take turns
+STEPS = 4  # steps in a row that a peer measures per round
+PEERS: tuple[str, ...] = ("fast", "plain Keras", "PyTorch")  # prefixes of the names of the peers to measure
+TORCH_PYTHON = Path(sys.executable)  # Python interpreter that has PyTorch
 
 
 class Peer:
-    """A process that trains the network in its own way."""
+    """A process that trains the network with one implementation and answers requests for measurements."""
 
     def __init__(self, command: list[str]) -> None:
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
         )
         self.seconds: dict[str, list[float]] = {"train": [], "forward": []}
-        (self.first_step,) = self.ask("train", 1)
-        self.ask("forward", 1)
-        self.ask("train", 2)
+        self.peak = 0.0  # GiB
+        (self.first_step,) = self.request("train", 1)
+        self.request("forward", 1)
+        self.request("train", 2)
 
-    def ask(self, order: str, count: int) -> list[float]:
-        """Give an order and wait for its numbers."""
-        print(order, count, file=self.process.stdin, flush=True)
-        answer = json.loads(self.process.stdout.readline())
-        self.peak = answer["peak_gib"]
-        return answer["numbers"]
+    def request(self, name: str, count: int) -> list[float]:
+        """Send a request and return the numbers of the response."""
+        assert self.process.stdin is not None and self.process.stdout is not None
+        print(name, count, file=self.process.stdin, flush=True)
+        response = json.loads(self.process.stdout.readline())
+        self.peak = response["peak_gib"]
+        return response["numbers"]
 
-    def take_turn(self, steps: int) -> None:
-        """Measure."""
-        for order, seconds in self.seconds.items():
-            seconds += self.ask(order, steps)
+    def measure(self, steps: int) -> None:
+        """Time `steps` training steps and as many forward passes."""
+        for name, seconds in self.seconds.items():
+            seconds += self.request(name, steps)
 
-    def median(self, order: str) -> float:
-        """Seconds."""
-        return median(self.seconds[order])
+    def median(self, name: str) -> float:
+        """Return the median seconds of "train" or "forward"."""
+        return median(self.seconds[name])
 
 
-def main(settings: Any) -> None:
-    """Measure batch by batch, print a table for each."""
+def main() -> None:
+    """Measure one batch size after the other and print a table for each."""
     packages = " ".join(f"{name} {importlib.metadata.version(name)}" for name in ("tensorflow", "keras"))
     print(f"{processor()}, {packages}")
-    for batch in settings.batches:
-        peers = start_peers(settings, batch)
+    for batch_size in BATCH_SIZES:
+        peers = {name: Peer(command) for name, command in peer_commands(batch_size).items() if name.startswith(PEERS)}
         first = next(iter(peers.values()))
-        (gflop,), rate = first.ask("gflop", 1), median(first.ask("product", 8)[2:])
-        print(f"bfloat16 matrix product: {rate:.0f} GFLOP/s; network forward: {gflop:.1f} GFLOP a batch")
-        for _ in range(settings.rounds):
+        (gflop,), rate = first.request("gflop", 1), median(first.request("product", 8)[2:])
+        print(f"bfloat16 matrix product: {rate:.0f} GFLOP/s; forward pass: {gflop:.1f} GFLOP per batch")
+        for _ in range(ROUNDS):
             for peer in peers.values():
-                peer.take_turn(settings.steps)
-        print_table(settings, batch, peers, gflop, rate)
+                peer.measure(STEPS)
+        print_table(f"{VARIANT}, {SIZE}x{SIZE}, batch {batch_size}", peers, gflop, rate)
         for peer in peers.values():
             peer.process.kill()
 
 
-def start_peers(settings: Any, batch: int) -> dict[str, Peer]:
-    """The wanted peers by name, started one after the other; PyTorch's only where there is torch."""
-    common = {"size": settings.size, "batch": batch, "recompute": False, "variant": settings.variant}
+def peer_commands(batch_size: int) -> dict[str, list[str]]:
+    """Return the command line of every peer by name, without the PyTorch peers if TORCH_PYTHON has no PyTorch."""
+    common = {"size": SIZE, "batch_size": batch_size}
     commands = {
-        name: [sys.executable, "-m", "benchmarks.keras_peer", json.dumps({**common, **own})]
-        for name, own in KERAS_PEERS.items()
+        name: [sys.executable, "-m", "benchmarks.keras_peer", json.dumps({**common, "variant": VARIANT, **options})]
+        for name, options in KERAS_PEERS.items()
     }
-    torch = str(settings.torch_python)
+    torch = str(TORCH_PYTHON)
     if subprocess.run([torch, "-c", "import torch"], capture_output=True).returncode:
-        print(f"{torch} has no torch: PyTorch is left out")
-    else:
-        for name, own in TORCH_PEERS.items():
-            shape = {"network": torch_shape(settings.variant)}
-            commands[name] = [torch, "benchmarks/torch_peer.py", json.dumps({**common, **shape, **own})]
-    return {name: Peer(command) for name, command in commands.items() if name.startswith(settings.peers)}
-
-
-def torch_shape(variant: str) -> dict[str, Any]:
-    """The variant's fields."""
+        print(f"{torch} has no PyTorch: its rows are left out")
+        return commands
     load_keras()
-    from segmentation.networks.fc_densenet import VARIANTS
+    from segmentation.networks.fc_densenet import CONFIGS
 
-    return dataclasses.asdict(VARIANTS[variant])
+    config = dataclasses.asdict(CONFIGS[VARIANT])
+    for name, options in TORCH_PEERS.items():
+        commands[name] = [torch, "benchmarks/torch_peer.py", json.dumps({**common, "config": config, **options})]
+    return commands
 
 
-def print_table(settings: Any, batch: int, peers: dict[str, Peer], gflop: float, rate: float) -> None:
-    """Medians, ratios and rates of every peer."""
+def print_table(title: str, peers: dict[str, Peer], gflop: float, rate: float) -> None:
+    """Print the medians, ratios and rates of every peer.
+
+    `gflop` is the arithmetic of a batch's forward pass, `rate` the machine's GFLOP/s in a matrix product.
+    """
     reference = peers.get("PyTorch, bfloat16", next(iter(peers.values())))
     columns = ("step, ms", "ratio", "GFLOP/s", "of product", "forward, ms", "ratio", "first step, s", "peak, GiB")
-    table = Table("", *columns, title=f"{settings.variant}, {settings.size}x{settings.size}, batch {batch}")
+    table = Table("", *columns, title=title)
     for name, peer in peers.items():
         step, forward = peer.median("train"), peer.median("forward")
         table.add_row(
@@ -126,7 +127,7 @@ def print_table(settings: Any, batch: int, peers: dict[str, Peer], gflop: float,
 
 
 def processor() -> str:
-    """What the system calls this machine's processor, and its cores."""
+    """Return the name of this machine's processor and its number of cores."""
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
     names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]

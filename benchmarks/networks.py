@@ -1,9 +1,10 @@
-"""Train the light version of every network for the same number of steps on the same pictures, and compare.
+"""Train the light variant of every network for the same number of steps on the same images, and compare them.
 
     python -m benchmarks.networks --dataset FOLDER --validation FOLDER --epochs 3 --models FOLDER
 
-runs 02 for every architecture, with the flags given, and prints parameters, arithmetic of one picture forward, time of
-a training step relative to the first network's, and validation mean IoU. The models stay, to be looked at with 03.
+Runs 02_fc_densenet.py for every architecture. Prints the parameters, the GFLOP of one image's forward pass, the time of
+a training step (also relative to FC-DenseNet) and the validation mean IoU. The models are kept, so that
+03_inference.py can use them; models that are already in the folder are not trained again.
 """
 
 import time
@@ -11,69 +12,45 @@ from pathlib import Path
 from statistics import median
 from typing import Any, get_args
 
-from benchmarks.training import train
+import numpy as np
+from rich.console import Console
+from rich.table import Column, Table
+
+from benchmarks.training import Training
 from segmentation.backend import load_keras
 from segmentation.flags import run
-from segmentation.recipes import Architecture, choose_recipe
+from segmentation.networks.registry import Architecture, build_network, choose_recipe
+from segmentation.types import Size
 
-DATASET = Path("dataset")  # to train on
-VALIDATION: Path | None = None  # None: hold out runs of DATASET
-MODELS = Path("models/compared")  # where the networks are written; what is there is not trained again
-EPOCHS = 3  # times that every picture is seen
-BATCH_SIZE = 4  # pictures a step
-SIZE = (240, 160)  # width and height of pictures, pixels
-ROUNDS = 3  # turns of every network
-STEPS = 3  # timed in a turn
-
-
-def main(settings: Any) -> None:
-    """Train where no model is yet, measure, print the table."""
-    for architecture in get_args(Architecture):
-        model = settings.models / f"{architecture}.keras"
-        train(settings, model, "--architecture", architecture)
-    print_table(settings)
+DATASET = Path("dataset")  # training images
+VALIDATION: Path | None = None  # validation images; None: hold out runs of DATASET
+MODELS = Path("models/compared")  # output folder for the trained networks
+EPOCHS = 3  # passes over the training images
+BATCH_SIZE = 4  # images per step
+SIZE: Size = (240, 160)  # width and height of the images, pixels
+ROUNDS = 3  # rounds of step timings; the networks take turns
+STEPS = 3  # steps timed per network and round
 
 
-def print_table(settings: Any) -> None:
-    """Measure the networks in turn, so that what else the machine does hits all alike."""
+def main() -> None:
+    """Train every missing model, measure all of them and print the table."""
+    training = Training(DATASET, VALIDATION, SIZE, EPOCHS, BATCH_SIZE)
+    paths = {name: MODELS / f"{name}.keras" for name in get_args(Architecture)}
+    for name, path in paths.items():
+        training.run(path, "--architecture", name)
     load_keras()
-    import numpy as np
-    from rich.console import Console
-    from rich.table import Table
+    from segmentation.checkpoint import load_model
 
-    from segmentation.model_file import load_model
-    from segmentation.networks.catalogue import build_network
-    from segmentation.training import compile_network
-
-    width, height = settings.size
-    models = {name: load_model(settings.models / f"{name}.keras") for name in get_args(Architecture)}
-    recipes = {name: choose_recipe(name, "light") for name in models}
-    networks = {
-        name: build_network(name, len(model.labels.classes), "light", dropout=recipes[name].dropout)
-        for name, model in models.items()
-    }  # anew: what is saved has no auxiliary head, with which PSPNet is trained
-    random = np.random.default_rng(0)
-    pictures = random.integers(0, 256, (settings.batch_size, height, width, 3)).astype(np.uint8)
-    times: dict[str, list[float]] = {name: [] for name in networks}
-    for name, network in networks.items():
-        compile_network(network, recipes[name], steps_per_epoch=100, epochs=100)
-    for name in [*networks] * settings.rounds:
-        classes = random.integers(0, len(models[name].labels.classes), pictures.shape[:3]).astype(np.uint8)
-        networks[name].train_on_batch(pictures, classes)  # traces, or fetches back the memory that others had since
-        for _ in range(settings.steps):
-            start = time.perf_counter()
-            networks[name].train_on_batch(pictures, classes)
-            times[name].append(time.perf_counter() - start)
-
-    table = Table(title=f"batches of {settings.batch_size} pictures of {width}x{height}, {settings.epochs} epochs")
-    for column in ("network", "parameters", "GFLOP", "step, s", "ratio", "validation mean IoU"):
-        table.add_column(column, justify="right")
-    steps = {name: median(seconds) for name, seconds in times.items()}
+    models = {name: load_model(path) for name, path in paths.items()}
+    steps = step_seconds({name: len(model.label_table.class_names) for name, model in models.items()})
+    title = f"batches of {BATCH_SIZE} images of {SIZE[0]}x{SIZE[1]}, {EPOCHS} epochs"
+    columns = ("network", "parameters", "GFLOP", "step, s", "ratio", "validation mean IoU")
+    table = Table(*(Column(name, justify="right") for name in columns), title=title)
     for name, model in models.items():
         table.add_row(
             name,
             f"{model.network.count_params():,}",
-            f"{forward_gflop(model.network, height, width):.1f}",
+            f"{forward_gflop(model.network, SIZE):.1f}",
             f"{steps[name]:.2f}",
             f"{steps[name] / steps['fc_densenet']:.2f}",
             f"{model.best_score:.3f}",
@@ -81,16 +58,53 @@ def print_table(settings: Any) -> None:
     Console(width=120).print(table)
 
 
-def forward_gflop(network: object, height: int, width: int) -> float:
-    """Multiplications and additions of one picture forward, in thousand millions, as TensorFlow's profiler counts."""
+def step_seconds(num_classes: dict[str, int]) -> dict[str, float]:
+    """Return the median time of a training step by network, given the number of classes by network.
+
+    The networks take turns, so that other load on the machine affects all of them alike. They are built from scratch:
+    saved models lack the auxiliary head with which PSPNet is trained.
+    """
+    networks = {name: compiled_network(name, count) for name, count in num_classes.items()}
+    rng = np.random.default_rng(0)
+    width, height = SIZE
+    images = rng.integers(0, 256, (BATCH_SIZE, height, width, 3)).astype(np.uint8)
+    seconds: dict[str, list[float]] = {name: [] for name in networks}
+    for name in [*networks] * ROUNDS:
+        mask = rng.integers(0, num_classes[name], images.shape[:3]).astype(np.uint8)
+        # Not timed: the first call traces the step, later ones page the network's memory back in.
+        networks[name].train_on_batch(images, mask)
+        for _ in range(STEPS):
+            start = time.perf_counter()
+            networks[name].train_on_batch(images, mask)
+            seconds[name].append(time.perf_counter() - start)
+    return {name: median(values) for name, values in seconds.items()}
+
+
+def compiled_network(architecture: str, num_classes: int) -> Any:
+    """Build and compile the light variant of a network by its recipe."""
+    from segmentation.training.compilation import compile_network
+
+    recipe = choose_recipe(architecture, "light")
+    network = build_network(architecture, "light", num_classes, dropout=recipe.dropout)
+    compile_network(network, recipe, steps_per_epoch=100, epochs=100)
+    return network
+
+
+def forward_gflop(network: Any, size: Size) -> float:
+    """Return the multiplications and additions of one image's forward pass, in billions, by TensorFlow's profiler."""
     import tensorflow as tf
 
     from segmentation.networks.dense_block import DenseBlock
 
-    forward = tf.function(lambda pictures: network(pictures, training=False))
-    path, DenseBlock.path = DenseBlock.path, "portable"  # the profiler sees no convolution within the fast way
+    width, height = size
+    blocks = [layer for layer in network.layers if isinstance(layer, DenseBlock)]
+    implementations = [block.implementation for block in blocks]
+    for block in blocks:
+        block.implementation = "portable"  # the profiler does not see the convolutions of the fast one
+    forward = tf.function(lambda images: network(images, training=False))
     graph = forward.get_concrete_function(tf.TensorSpec((1, height, width, 3), tf.uint8)).graph
-    DenseBlock.path = path
+    for block, implementation in zip(blocks, implementations, strict=True):
+        block.implementation = implementation
     options = tf.compat.v1.profiler.ProfileOptionBuilder.float_operation()
     options["output"] = "none"
     return tf.compat.v1.profiler.profile(graph, options=options).total_float_ops / 1e9

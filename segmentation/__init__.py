@@ -1,6 +1,6 @@
-"""What the three scripts share: labels, dataset folder, networks, training, metrics, inference, reports."""
+"""Semantic segmentation: label tables, the dataset folder, networks, training, inference and reports."""
 
 import os
 
-# TensorFlow greets with a page of notes about the machine; a user's own setting wins.
+# TensorFlow prints a page of notes about the machine when it loads; the user's own setting takes precedence.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -1,35 +1,28 @@
-"""Load Keras and its backend quietly, and choose how it runs."""
+"""Load Keras and its backend quietly, and choose the settings that suit this machine."""
 
 import importlib
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from segmentation.errors import UserError
 
 
 def load_keras(threads: int | None = None) -> None:
-    """Import Keras. Raises `UserError` when the backend that KERAS_BACKEND names cannot be loaded.
+    """Import Keras. Raise `UserError` if the backend that KERAS_BACKEND names cannot be loaded.
 
-    `threads` of the CPU compute, where the backend is TensorFlow; `None`: as many as it has cores.
-
-    TensorFlow's C++ part prints notes about the machine that no setting silences; they go to nowhere. What
-    Python says, its errors included, is told as ever.
+    If the backend is TensorFlow, it computes in `threads` threads of the CPU; None: one per core.
     """
-    sys.stderr.flush()
-    stderr, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
     try:
-        importlib.import_module("keras")
+        with _standard_error_hidden():
+            importlib.import_module("keras")
     except (ImportError, ValueError) as error:
         raise UserError(
             f"Keras cannot load its backend ({error}); install the requirements, or name a backend that is "
             "installed, such as KERAS_BACKEND=jax"
         ) from None
-    finally:
-        os.dup2(stderr, 2)
-        os.close(stderr)
-        os.close(nowhere)
     if threads and sys.modules["keras"].config.backend() == "tensorflow":
         import tensorflow as tf
 
@@ -37,25 +30,42 @@ def load_keras(threads: int | None = None) -> None:
         tf.config.threading.set_inter_op_parallelism_threads(threads)
 
 
+@contextmanager
+def _standard_error_hidden() -> Iterator[None]:
+    """Redirect file descriptor 2 to /dev/null: TensorFlow's C++ code prints notes that no setting silences.
+
+    Exceptions are raised as usual.
+    """
+    sys.stderr.flush()
+    stderr, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 2)
+    try:
+        yield
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
+        os.close(null)
+
+
 def on_cpu_with_tensorflow() -> bool:
-    """Whether Keras runs on TensorFlow and no GPU is there."""
+    """Return whether Keras runs on TensorFlow without a GPU."""
     import keras
 
     return keras.backend.backend() == "tensorflow" and not keras.distribution.list_devices("gpu")
 
 
 def worth_compiling() -> bool:
-    """Whether XLA should compile whole functions: always, but for TensorFlow on a CPU, where they get slower."""
+    """Return whether XLA should compile whole functions: yes, except on a CPU with TensorFlow, which gets slower."""
     return not on_cpu_with_tensorflow()
 
 
 def best_precision() -> str:
-    """The Keras policy that trains fastest here: mixed_bfloat16 where TensorFlow's CPU multiplies bfloat16 in hardware.
+    """Return the fastest Keras dtype policy for training on this machine.
 
-    Elsewhere float32: bfloat16 is slow on older CPUs, and on GPUs the choice is not measured. What CPUs can do is known
-    on Linux alone.
+    It is mixed_bfloat16 if TensorFlow runs on a CPU that multiplies bfloat16 in hardware, which is detected on Linux
+    only. Otherwise it is float32: bfloat16 is slow on older CPUs, and GPUs are not measured yet.
     """
-    cpu = Path("/proc/cpuinfo")
-    flags = cpu.read_text().split() if cpu.exists() else []
-    hardware = "amx_bf16" in flags or "avx512_bf16" in flags
-    return "mixed_bfloat16" if hardware and on_cpu_with_tensorflow() else "float32"
+    cpu_info = Path("/proc/cpuinfo")
+    features = cpu_info.read_text().split() if cpu_info.exists() else []
+    in_hardware = "amx_bf16" in features or "avx512_bf16" in features
+    return "mixed_bfloat16" if in_hardware and on_cpu_with_tensorflow() else "float32"

@@ -1,4 +1,4 @@
-"""What a user can cause and cure."""
+"""Errors that a user can cause and fix."""
 
 
 class UserError(Exception):

@@ -4,9 +4,9 @@ import dataclasses
 import os
 import sys
 import tokenize
+import types
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import Annotated, Any
 
 import tyro
@@ -14,74 +14,78 @@ import tyro
 from segmentation.errors import UserError
 
 
-def run(main: Callable[[Any], None]) -> None:
-    """Call `main(settings)`; the settings are its module's constants, changed by the flags given.
+def run(main: Callable[[], None]) -> None:
+    """Replace the constants of `main`'s module by the flags on the command line, then call `main()`.
 
-    Ends the process with status 0, 1 (a `UserError`, told in one sentence), 2 (wrong flags) or
-    130 (Ctrl-C).
+    End the process with status 0, 1 (a `UserError`, printed as one sentence), 2 (invalid flags) or 130 (Ctrl-C).
     """
     script = sys.modules[main.__module__]
     try:
-        main(parse(script))
+        vars(script).update(parse_flags(main))
+        main()
     except UserError as error:
         sys.exit(f"{Path(str(script.__file__)).name}: {error}")
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:
-        # The reader of a pipe (`| head`) has left; nothing more can be told.
+        # The reader of a pipe (`| head`) has closed it, so nothing more can be printed.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def parse(script: ModuleType) -> Any:
-    """The script's constants as a frozen object with lower-case names, changed by the flags on the command line.
+def script_constants(main: Callable[[], None]) -> dict[str, Any]:
+    """Return the constants of `main`'s module by name: names in capitals, assigned at the top level."""
+    script = sys.modules[main.__module__]
+    return {name: getattr(script, name) for name in _read_comments(script)}
 
-    A constant is a name in capitals assigned at the module's top level. Its type is its annotation or,
-    without one, the type of its value; its help is the comment behind it, with the indented comment lines that
-    follow.
+
+def parse_flags(main: Callable[[], None]) -> dict[str, Any]:
+    """Return the constants of `main`'s module, changed by the flags on the command line.
+
+    The type of a flag is the annotation of its constant or, without one, the type of its value. Its help is the
+    trailing comment, with the indented comment lines below it.
     """
-    help_texts = _comments(Path(str(script.__file__)))
+    script = sys.modules[main.__module__]
+    help_texts = _read_comments(script)
     annotations = getattr(script, "__annotations__", {})
     fields = [
         (
             name.lower(),
-            Annotated[annotations.get(name) or _type_of(value), tyro.conf.arg(help=help_texts[name])],
+            Annotated[annotations.get(name) or _infer_type(value), tyro.conf.arg(help=help_texts[name])],
             dataclasses.field(default=value),
         )
-        for name, value in vars(script).items()
-        if name.isupper() and name in help_texts
+        for name, value in script_constants(main).items()
     ]
-    settings = dataclasses.make_dataclass("Settings", fields, frozen=True)
-    return tyro.cli(settings, description=script.__doc__)
+    flags: Any = tyro.cli(dataclasses.make_dataclass("Flags", fields), description=script.__doc__)
+    return {name.upper(): value for name, value in vars(flags).items()}
 
 
-def require_at_least(least: float, settings: Any, *names: str) -> None:
-    """Raise a `UserError` for a setting in `names`, or a part of one, that is less than `least`; `None` may be."""
-    for name in names:
-        value = getattr(settings, name)
-        if value is not None and min(value if isinstance(value, tuple) else (value,)) < least:
-            raise UserError(f"--{name.replace('_', '-')} is {value}; use {least} or more")
+def require_at_least(minimum: float, **constants: float | tuple[float, ...] | None) -> None:
+    """Raise `UserError` for a constant, or an element of a tuple, below `minimum`; None is allowed."""
+    for name, value in constants.items():
+        if value is not None and min(value if isinstance(value, tuple) else (value,)) < minimum:
+            raise UserError(f"--{name.replace('_', '-')} is {value}; use {minimum} or more")
 
 
-def _type_of(value: Any) -> Any:
-    if isinstance(value, Path):
-        return Path
-    return tuple[tuple(type(item) for item in value)] if isinstance(value, tuple) else type(value)
+def _infer_type(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return types.GenericAlias(tuple, tuple(type(item) for item in value))
+    return Path if isinstance(value, Path) else type(value)
 
 
-def _comments(path: Path) -> dict[str, str]:
-    """The comment of every top-level `NAME = value  # comment`, with its indented continuation lines."""
-    texts: dict[str, str] = {}
+def _read_comments(script: types.ModuleType) -> dict[str, str]:
+    """Return the comment of every top-level `NAME = value  # comment`, with its indented continuation lines."""
+    comments: dict[str, str] = {}
     name = ""
-    with tokenize.open(path) as file:
+    with tokenize.open(str(script.__file__)) as file:
         for token in tokenize.generate_tokens(file.readline):
             column = token.start[1]
             if token.type == tokenize.NAME and column == 0:
                 name = token.string if token.string.isupper() else ""
                 if name:
-                    texts[name] = ""
+                    comments[name] = ""
             elif token.type == tokenize.COMMENT:
                 if column == 0:
                     name = ""
                 elif name:
-                    texts[name] = f"{texts[name]} {token.string.lstrip('# ')}".strip()
-    return texts
+                    comments[name] = f"{comments[name]} {token.string.lstrip('# ')}".strip()
+    return comments

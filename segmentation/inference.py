@@ -1,133 +1,104 @@
-"""Segment pictures of any size with a trained model."""
+"""Segment images of any size with a trained network, read their ground truth, and write the results."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
-from tqdm import tqdm
 
-from segmentation.dataset.batches import resize_picture
-from segmentation.dataset.folder import Dataset, Sample
+from segmentation.checkpoint import TrainedModel
+from segmentation.dataset.layout import COLOURED_IDS, IDS, png_path
+from segmentation.dataset.samples import Dataset, Sample
 from segmentation.errors import UserError
-from segmentation.images import write_png
-from segmentation.labels import VOID, Bytes, LabelTable, read_labels
-from segmentation.metrics import Counts, confusion_matrix
-from segmentation.model_file import TrainedModel
-from segmentation.panel import draw_panel, overlay
+from segmentation.images import resize_image, write_png
+from segmentation.labels import VOID, LabelTable
+from segmentation.types import UInt8Array
+from segmentation.visualization import draw_panel, overlay
+
+PANEL = "panel"  # folder of the panels, and the prefix of the files in it
 
 
-def segment(trained: TrainedModel, picture: Bytes) -> Bytes:
-    """Class index of every pixel (height, width) of an RGB picture (height, width, 3), at its own size.
+@dataclass
+class Result:
+    """An RGB image (height, width, 3) and its masks (height, width); `truth` is None without labels."""
 
-    The network sees the picture at the size that it was trained on, so that things have the sizes it knows;
-    its scores are enlarged before the best class is chosen, which keeps borders smooth.
+    name: str
+    image: UInt8Array
+    truth: UInt8Array | None
+    prediction: UInt8Array
+    filtered: UInt8Array
+
+
+def segment(trained: TrainedModel, image: UInt8Array) -> UInt8Array:
+    """Return the mask (height, width) of an RGB image (height, width, 3), at its own size.
+
+    The network sees the image at the size that it was trained on, so that objects have the sizes it knows. Its logits
+    are enlarged before the best class is chosen, which keeps borders smooth.
     """
-    height, width = picture.shape[:2]
-    small = resize_picture(picture, trained.height, trained.width)
-    scores = np.asarray(trained.network.predict_on_batch(small[None])[0], np.float32)
-    # Class by class: all maps of a large photograph would not fit into a small machine's memory.
+    height, width = image.shape[:2]
+    network_input = resize_image(image, trained.size)
+    logits = np.asarray(trained.network.predict_on_batch(network_input[None])[0], np.float32)
+    # One class at a time: the enlarged logits of a large photograph would not fit into the memory of a small machine.
     best = np.full((height, width), -np.inf, np.float32)
-    classes = np.zeros((height, width), np.uint8)
-    for index in range(scores.shape[-1]):
-        enlarged = cv2.resize(scores[..., index], (width, height))
-        classes[enlarged > best] = index
+    mask = np.zeros((height, width), np.uint8)
+    for index in range(logits.shape[-1]):
+        enlarged = cv2.resize(logits[..., index], (width, height))
+        mask[enlarged > best] = index
         np.maximum(best, enlarged, out=best)
-    return classes
+    return mask
 
 
-def filter_median(classes: Bytes, window: int) -> Bytes:
-    """Most frequent class of the `window` x `window` pixels around each; removes specks.
+def filter_median(mask: UInt8Array, window: int) -> UInt8Array:
+    """Return the most frequent class of the `window` x `window` pixels around each pixel, which removes specks.
 
-    For two classes this is the median filter; with more, a median of class numbers would invent classes
-    that happen to be numbered between two others. A window of 1 changes nothing.
+    For two classes this is the median filter; with more, a median of class indices would produce classes that happen
+    to lie between two others. A window of 1 changes nothing.
     """
-    best = np.full(classes.shape, -1, np.float32)
-    winners = classes.copy()
-    for index in np.unique(classes):
-        votes = cv2.blur((classes == index).astype(np.float32), (window, window))
-        winners[votes > best] = index
+    best = np.full(mask.shape, -1, np.float32)
+    filtered = mask.copy()
+    for index in np.unique(mask):
+        votes = cv2.blur((mask == index).astype(np.float32), (window, window))
+        filtered[votes > best] = index
         best = np.maximum(best, votes)
-    return winners
+    return filtered
 
 
-def segment_folder(
-    trained: TrainedModel, dataset: Dataset, output: Path, window: int
-) -> tuple[dict[str, Counts], list[str]]:
-    """Segment every picture and write `seg/`, `seg_raw/` and `panel/` below `output`.
+class GroundTruth:
+    """Reads the labels of a dataset as masks of a model's classes.
 
-    Returns the confusion matrices of the prediction and of the prediction filtered by `window` over all
-    pictures that have labels, empty when none has; and what was wrong with files. A picture whose labels
-    cannot be used is segmented without them.
+    The dataset's own `labels.csv` may have other ids than the model's label table: classes are matched by name, and
+    those that the model does not know become void. `problems` names them.
     """
-    table, to_model, strangers = match_labels(dataset, trained.labels)
-    problems = [*dataset.problems, *strangers]
-    confusions: dict[str, Counts] = {}
-    for sample in tqdm(dataset.samples, desc="Segmenting", unit="picture", dynamic_ncols=True):
-        try:
-            picture = sample.read_picture()
-        except UserError as error:
-            problems.append(str(error))
-            continue
-        truth = None
-        try:
-            if sample.label:
-                truth = read_truth(sample, table, to_model, picture.shape[:2])
-        except UserError as error:
-            problems.append(str(error))
-        prediction = segment(trained, picture)
-        filtered = filter_median(prediction, window)
-        write_results(output, sample, picture, truth, prediction, filtered, trained.labels)
-        if truth is not None:
-            for name, result in (("IoU", prediction), ("IoU, filtered", filtered)):
-                counts = confusion_matrix(truth, result, len(trained.labels.classes))
-                confusions[name] = confusions.get(name, 0) + counts
-    return confusions, problems
+
+    def __init__(self, dataset: Dataset, model_table: LabelTable) -> None:
+        self._table = dataset.read_label_table() if dataset.label_table.exists() else model_table
+        self._class_of_id = np.full(256, VOID, np.uint8)
+        for row in self._table.rows:
+            if row.class_name in model_table.class_names:
+                self._class_of_id[row.id] = model_table.class_names.index(row.class_name)
+        unknown = [name for name in self._table.class_names if name not in model_table.class_names]
+        self.problems = (
+            [f"{dataset.label_table}: the model has no class {', '.join(unknown)}; counted as void"] if unknown else []
+        )
+
+    def read(self, sample: Sample, image: UInt8Array) -> UInt8Array | None:
+        """Return the mask of a sample, None without labels. Raise `UserError` if it cannot be used for `image`."""
+        if sample.label is None:
+            return None
+        truth = self._class_of_id[sample.read_ids(self._table)]
+        if truth.shape != image.shape[:2]:
+            raise UserError(f"{sample.label}: does not have the size of its image; record both at one size")
+        return truth
 
 
-def match_labels(dataset: Dataset, labels: LabelTable) -> tuple[LabelTable, Bytes, list[str]]:
-    """The table that the folder's labels are written in, the model's class for each of its ids (256,), and a
-    problem when classes do not match.
-
-    The folder's own `labels.csv` may be of another generation than the model's: classes are matched by name,
-    and those that the model does not know are void.
-    """
-    path = dataset.folder / "labels.csv"
-    table = read_labels(path) if path.exists() else labels
-    to_model = np.full(256, VOID, np.uint8)
-    for row in table.rows:
-        if row.class_name in labels.classes:
-            to_model[row.id] = labels.classes.index(row.class_name)
-    strangers = [name for name in table.classes if name not in labels.classes]
-    if not strangers:
-        return table, to_model, []
-    return table, to_model, [f"{path}: the model knows no class {', '.join(strangers)}; they count as void"]
-
-
-def read_truth(sample: Sample, table: LabelTable, to_model: Bytes, size: tuple[int, ...]) -> Bytes:
-    """True class indices (height, width) of the model; raises `UserError` when they do not fit the picture."""
-    truth = to_model[sample.read_ids(table)]
-    if truth.shape != size:
-        raise UserError(f"{sample.label}: has not the size of its picture; record both at one size")
-    return truth
-
-
-def write_results(
-    output: Path,
-    sample: Sample,
-    picture: Bytes,
-    truth: Bytes | None,
-    prediction: Bytes,
-    filtered: Bytes,
-    labels: LabelTable,
-) -> None:
-    """Write the colourised classes, the raw ids and the panel of one picture."""
-    colours = labels.colourise_classes(prediction)
-    tiles = {"picture": picture}
-    if truth is not None:
-        tiles["truth"] = labels.colourise_classes(truth)
-    tiles["prediction"] = colours
-    tiles["prediction, median-filtered"] = labels.colourise_classes(filtered)
-    tiles["overlay"] = overlay(picture, tiles["prediction, median-filtered"])
-    write_png(output / "seg" / f"seg_{sample.name}.png", colours)
-    write_png(output / "seg_raw" / f"seg_raw_{sample.name}.png", labels.to_ids(prediction))
-    write_png(output / "panel" / f"panel_{sample.name}.png", draw_panel(tiles, labels))
+def write_result(result: Result, folder: Path, label_table: LabelTable) -> None:
+    """Write the colourised prediction, its ids, and a panel of everything."""
+    tiles = {"image": result.image}
+    if result.truth is not None:
+        tiles["truth"] = label_table.colourise_mask(result.truth)
+    tiles["prediction"] = label_table.colourise_mask(result.prediction)
+    tiles["prediction, median-filtered"] = label_table.colourise_mask(result.filtered)
+    tiles["overlay"] = overlay(result.image, tiles["prediction, median-filtered"])
+    write_png(png_path(folder, COLOURED_IDS, result.name), tiles["prediction"])
+    write_png(png_path(folder, IDS, result.name), label_table.mask_to_ids(result.prediction))
+    write_png(png_path(folder, PANEL, result.name), draw_panel(tiles, label_table))

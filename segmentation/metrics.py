@@ -1,42 +1,43 @@
-"""Confusion matrices and what follows from them. Void pixels count nowhere."""
+"""Confusion matrices and the metrics computed from them. Void pixels count nowhere."""
 
 import numpy as np
 import numpy.typing as npt
 
-from segmentation.labels import VOID, Bytes
+from segmentation.labels import VOID
+from segmentation.types import UInt8Array
 
-Counts = npt.NDArray[np.int64]
+ConfusionMatrix = npt.NDArray[np.int64]
 
 
-def confusion_matrix(truth: Bytes, prediction: Bytes, classes: int) -> Counts:
-    """Pixels of true class `row` predicted as class `column`, (classes, classes).
+def confusion_matrix(truth: UInt8Array, prediction: UInt8Array, num_classes: int) -> ConfusionMatrix:
+    """Count the pixels of true class `row` predicted as class `column`, (num_classes, num_classes).
 
-    `truth` and `prediction` are class indices of one shape; pixels whose truth is `VOID` are left out.
+    `truth` and `prediction` are masks of one shape; pixels whose truth is `VOID` are left out.
     """
     counted = truth != VOID
-    pairs = truth[counted].astype(np.int64) * classes + prediction[counted]
-    return np.bincount(pairs, minlength=classes * classes).reshape(classes, classes)
+    pairs = truth[counted].astype(np.int64) * num_classes + prediction[counted]
+    return np.bincount(pairs, minlength=num_classes * num_classes).reshape(num_classes, num_classes)
 
 
-def class_iou(confusion: Counts) -> npt.NDArray[np.float64]:
-    """Intersection over union of every class, (classes,); NaN for a class that is in neither truth nor prediction."""
+def class_iou(confusion: ConfusionMatrix) -> npt.NDArray[np.float64]:
+    """Return intersection over union by class, (num_classes,); NaN for a class in neither truth nor prediction."""
     intersection = np.diag(confusion)
     union = confusion.sum(0) + confusion.sum(1) - intersection
     with np.errstate(invalid="ignore"):
         return np.where(union > 0, intersection / union, np.nan)
 
 
-def mean_iou(confusion: Counts) -> float:
-    """Mean over the classes that occur in truth or prediction; NaN when none does.
+def mean_iou(confusion: ConfusionMatrix) -> float:
+    """Return the mean over the classes that occur in truth or prediction; NaN if none does.
 
-    Intersections and unions are summed over the whole set before they are divided, as in the published
-    figures (SimJeg/FC-DenseNet metrics.py); a mean over pictures would be another quantity.
+    Intersections and unions are summed over the whole set before division, as in published results
+    (SimJeg/FC-DenseNet, metrics.py); a mean over images is a different quantity.
     """
     iou = class_iou(confusion)
     return float(np.nanmean(iou)) if np.isfinite(iou).any() else float("nan")
 
 
-def pixel_accuracy(confusion: Counts) -> float:
-    """Share of the pixels that are right; NaN without pixels."""
+def pixel_accuracy(confusion: ConfusionMatrix) -> float:
+    """Return the share of the pixels that are right; NaN without pixels."""
     total = confusion.sum()
     return float(np.diag(confusion).sum() / total) if total else float("nan")

@@ -6,53 +6,54 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from segmentation.dataset.augment import ZOOM, random_window, recolour, zoom_and_mirror
-from segmentation.dataset.batches import Batches, resize_ids
-from segmentation.dataset.folder import Sample, open_dataset
+from segmentation.dataset.augmentation import MAX_ZOOM, jitter_colour, random_crop, zoom_and_mirror
+from segmentation.dataset.data_loader import DataLoader
+from segmentation.dataset.samples import Sample, open_dataset
 from segmentation.dataset.split import split_by_run
 from segmentation.errors import UserError
-from segmentation.images import write_png
+from segmentation.images import resize_mask, write_png
 from segmentation.labels import VOID
-from tests.conftest import COLOURS, LABELS, run_script, street
+from tests.harness.scripts import run_script
+from tests.harness.toy_dataset import COLOURS, LABELS, street
 
 
 def read_all(folder):
     dataset = open_dataset(folder)
-    labels = dataset.read_labels()
-    return [(sample.read_picture(), sample.read_ids(labels)) for sample in dataset.samples]
+    labels = dataset.read_label_table()
+    return [(sample.read_image(), sample.read_ids(labels)) for sample in dataset.samples]
 
 
-def test_older_and_flat_layouts_read_the_same_as_the_present_one(make_dataset, tmp_path):
-    present = make_dataset(count=3)
+def test_older_and_flat_layouts_read_the_same_as_the_current_one(make_dataset, tmp_path):
+    current = make_dataset(count=3)
     older, flat, coloured = tmp_path / "older", tmp_path / "flat", tmp_path / "coloured"
     for number in range(3):
-        picture, ids = street(number)
+        image, ids = street(number)
         in_red = np.stack([ids, np.zeros_like(ids), np.full_like(ids, 9)], axis=-1)
-        write_png(older / "rgb" / f"rgb_{number:08d}.png", picture)
+        write_png(older / "rgb" / f"rgb_{number:08d}.png", image)
         write_png(older / "seg_raw" / f"seg_raw_{number:08d}.png", in_red)
-        write_png(flat / f"rgb_{number:08d}.png", picture)
+        write_png(flat / f"rgb_{number:08d}.png", image)
         write_png(flat / f"seg_raw_{number:08d}.png", ids)
-        write_png(flat / f"seg_{number:08d}.png", picture)  # for people: ids win over it
-        write_png(coloured / f"rgb_{number:08d}.png", picture)
+        write_png(flat / f"seg_{number:08d}.png", image)  # for people to look at: the ids take precedence
+        write_png(coloured / f"rgb_{number:08d}.png", image)
         write_png(coloured / f"seg_{number:08d}.png", COLOURS[ids])
     for folder in (older, flat, coloured):
         (folder / "labels.csv").write_text(LABELS)
-        for (picture, ids), (wanted_picture, wanted_ids) in zip(read_all(folder), read_all(present), strict=True):
-            np.testing.assert_array_equal(picture, wanted_picture)
+        for (image, ids), (wanted_image, wanted_ids) in zip(read_all(folder), read_all(current), strict=True):
+            np.testing.assert_array_equal(image, wanted_image)
             np.testing.assert_array_equal(ids, wanted_ids)
 
 
-def test_check_names_every_spoilt_file_in_one_report_and_writes_nothing(make_dataset):
+def test_check_names_every_damaged_file_in_one_report_and_writes_nothing(make_dataset):
     folder = make_dataset(count=12)
     rgb, seg = folder / "rgb", folder / "seg_raw"
     (seg / "seg_raw_00000000.png").unlink()
     (rgb / "rgb_00000001.png").unlink()
     (rgb / "rgb_00000002.png").write_bytes(b"")
-    whole = (seg / "seg_raw_00000003.png").read_bytes()
-    (seg / "seg_raw_00000003.png").write_bytes(whole[: len(whole) // 2])
+    content = (seg / "seg_raw_00000003.png").read_bytes()
+    (seg / "seg_raw_00000003.png").write_bytes(content[: len(content) // 2])
     write_png(seg / "seg_raw_00000004.png", np.ones((16, 16), np.uint8))
     write_png(seg / "seg_raw_00000005.png", np.full((32, 48), 99, np.uint8))
-    (rgb / "rgb_00000006.png").write_text("not a picture")
+    (rgb / "rgb_00000006.png").write_text("not an image")
     Image.fromarray(np.ones((32, 48), np.uint16)).save(seg / "seg_raw_00000007.png")
     (folder / "labels.csv").write_text(LABELS + "9,Fence,1,2,3,Fence\n")
     before = sorted((path, path.stat().st_mtime_ns) for path in folder.rglob("*"))
@@ -62,10 +63,10 @@ def test_check_names_every_spoilt_file_in_one_report_and_writes_nothing(make_dat
     assert status == 1
     for expected in (
         "rgb_00000000.png: has no labels",
-        "seg_raw_00000001.png: has no picture",
+        "seg_raw_00000001.png: has no image",
         "rgb_00000002.png: empty file",
         "seg_raw_00000003.png: cannot be read",
-        "seg_raw_00000004.png: is 16x16 where its picture rgb_00000004.png is 48x32",
+        "seg_raw_00000004.png: is 16x16 but its image rgb_00000004.png is 48x32",
         "seg_raw_00000005.png: ids 99 are not in labels.csv",
         "rgb_00000006.png: cannot be read",
         "seg_raw_00000007.png: labels are",
@@ -77,21 +78,21 @@ def test_check_names_every_spoilt_file_in_one_report_and_writes_nothing(make_dat
 
 
 @pytest.mark.parametrize(
-    ("spoil", "words"),
-    [("missing", "no such folder"), ("empty", "no pictures"), ("no labels.csv", "copy the table")],
+    ("damage", "words"),
+    [("missing", "no such folder"), ("empty", "no images"), ("no labels.csv", "copy the table")],
 )
-def test_check_of_a_folder_that_is_no_dataset_says_what_to_do(make_dataset, tmp_path, spoil, words):
+def test_check_of_a_folder_that_is_not_a_dataset_says_what_to_do(make_dataset, tmp_path, damage, words):
     folder = tmp_path / "nowhere"
-    if spoil == "empty":
+    if damage == "empty":
         folder.mkdir()
-    if spoil == "no labels.csv":
+    if damage == "no labels.csv":
         folder = make_dataset()
         (folder / "labels.csv").unlink()
     status, output = run_script("02_fc_densenet.py", "--dataset", folder, "--check")
     assert status == 1 and str(folder) in output and words in output and "Traceback" not in output
 
 
-def test_twins_and_wrong_rows_of_frames_are_told_with_all_the_rest(make_dataset):
+def test_duplicates_and_wrong_rows_of_frames_are_reported_with_all_other_problems(make_dataset):
     folder = make_dataset()
     Image.fromarray(street(0)[0]).save(folder / "rgb" / "rgb_00000000.jpg")
     (folder / "frames.csv").write_text("name,run\n00000000,a\n00000001\n")
@@ -102,7 +103,7 @@ def test_twins_and_wrong_rows_of_frames_are_told_with_all_the_rest(make_dataset)
         assert expected in output
 
 
-def test_a_long_run_is_not_held_out_for_a_small_share():
+def test_long_run_is_not_held_out_for_a_small_share():
     samples = [Sample(f"{n:03d}", Path("x"), run="long" if n < 90 else "short") for n in range(100)]
     for seed in range(6):
         assert len(split_by_run(samples, 0.15, seed)[1]) == 10
@@ -126,60 +127,60 @@ def test_without_runs_contiguous_blocks_are_held_out(make_dataset):
     assert sum(later - earlier == 1 for earlier, later in itertools.pairwise(numbers)) >= 2
 
 
-def test_augmentation_takes_the_same_part_of_picture_and_classes():
+def test_augmentation_cuts_the_same_part_of_image_and_mask():
     _, ids = street(1, 96, 144)
-    picture = np.repeat(ids[..., None] * 50, 3, axis=-1)
-    parts = [zoom_and_mirror(picture, ids, np.random.default_rng(seed)) for seed in range(40)]
+    image = np.repeat(ids[..., None] * 50, 3, axis=-1)
+    parts = [zoom_and_mirror(image, ids, np.random.default_rng(seed)) for seed in range(40)]
     assert all(np.array_equal(part[..., 0], part_ids * 50) for part, part_ids in parts)
     heights = [part_ids.shape[0] for _, part_ids in parts]
-    assert 96 / ZOOM <= min(heights) < 70 and 90 < max(heights) <= 96
+    assert 96 / MAX_ZOOM <= min(heights) < 70 and 90 < max(heights) <= 96
     assert all(abs(width / height - 1.5) < 0.02 for height, width in (part_ids.shape for _, part_ids in parts))
 
 
-def test_a_recoloured_picture_is_brighter_or_darker_and_no_other():
-    picture, _ = street(1, 96, 144)
-    means = [recolour(picture, np.random.default_rng(seed)).mean() for seed in range(40)]
-    assert min(means) < picture.mean() - 20 and max(means) > picture.mean() + 20
-    still = recolour(picture, np.random.default_rng(0))
-    assert still.shape == picture.shape and still.dtype == np.uint8
+def test_recoloured_image_is_brighter_or_darker_and_has_the_same_shape():
+    image, _ = street(1, 96, 144)
+    means = [jitter_colour(image, np.random.default_rng(seed)).mean() for seed in range(40)]
+    assert min(means) < image.mean() - 20 and max(means) > image.mean() + 20
+    still = jitter_colour(image, np.random.default_rng(0))
+    assert still.shape == image.shape and still.dtype == np.uint8
 
 
-def test_a_crop_is_the_same_window_of_picture_and_classes_and_reaches_every_corner():
-    picture, ids = street(1, 32, 48)
-    picture = np.repeat(ids[..., None], 3, axis=-1)
-    windows = [random_window(picture, ids, (46, 99), np.random.default_rng(seed)) for seed in range(30)]
+def test_crop_is_the_same_window_of_image_and_mask_and_reaches_every_corner():
+    image, ids = street(1, 32, 48)
+    image = np.repeat(ids[..., None], 3, axis=-1)
+    windows = [random_crop(image, ids, (46, 99), np.random.default_rng(seed)) for seed in range(30)]
     assert all(np.array_equal(part[..., 0], part_ids) and part_ids.shape == (32, 46) for part, part_ids in windows)
     assert len({part_ids.tobytes() for _, part_ids in windows}) == 3
 
 
-def test_crops_are_for_training_alone(make_dataset):
+def test_only_training_images_are_cropped(make_dataset):
     dataset = open_dataset(make_dataset(count=2))
-    settings = {"height": 24, "width": 40, "batch_size": 2, "crop": (16, 8)}
+    settings = {"size": (40, 24), "batch_size": 2, "crop": (16, 8)}
     for training, shape in ((True, (2, 8, 16)), (False, (2, 24, 40))):
-        pictures, classes = Batches(dataset.samples, dataset.read_labels(), training=training, **settings)[0]
-        assert pictures.shape == (*shape, 3) and classes.shape == shape
+        images, classes = DataLoader(dataset.samples, dataset.read_label_table(), training=training, **settings)[0]
+        assert images.shape == (*shape, 3) and classes.shape == shape
 
 
-def test_resized_labels_hold_only_ids_that_were_there_and_stay_centred():
+def test_resized_labels_hold_only_existing_ids_and_stay_centred():
     ids = np.repeat(np.array([3, 200], np.uint8), 30)[None].repeat(60, axis=0)
-    small = resize_ids(ids, 20, 20)
+    small = resize_mask(ids, (20, 20))
     assert set(np.unique(small)) == {3, 200}
     np.testing.assert_array_equal(small[:, :10], 3)
     np.testing.assert_array_equal(small[:, 10:], 200)
 
 
-def test_batches_are_the_same_whatever_the_threads_and_whenever_training_is_resumed(make_dataset):
+def test_batches_depend_on_epoch_and_index_only(make_dataset):
     dataset = open_dataset(make_dataset(count=7))
-    settings = {"height": 24, "width": 40, "batch_size": 3, "training": True, "seed": 5}
-    one = Batches(dataset.samples, dataset.read_labels(), **settings)
-    two = Batches(dataset.samples, dataset.read_labels(), **settings)
+    settings = {"size": (40, 24), "batch_size": 3, "training": True, "seed": 5}
+    one = DataLoader(dataset.samples, dataset.read_label_table(), **settings)
+    two = DataLoader(dataset.samples, dataset.read_label_table(), **settings)
     one.on_epoch_end()
     two.start_epoch(1)
     assert len(one) == 3
     for index in (2, 0, 1):
-        (pictures, classes), (others, _) = one[index], two[index]
-        np.testing.assert_array_equal(pictures, others)
-        assert pictures.shape == (3, 24, 40, 3) and pictures.dtype == np.uint8
+        (images, classes), (others, _) = one[index], two[index]
+        np.testing.assert_array_equal(images, others)
+        assert images.shape == (3, 24, 40, 3) and images.dtype == np.uint8
         assert classes.shape == (3, 24, 40) and set(np.unique(classes)) <= {0, 1, 2, VOID}
     two.start_epoch(2)
     assert not np.array_equal(one[0][0], two[0][0])
@@ -187,13 +188,13 @@ def test_batches_are_the_same_whatever_the_threads_and_whenever_training_is_resu
 
 def test_validation_batches_hold_every_sample_once_in_order(make_dataset):
     dataset = open_dataset(make_dataset(count=7))
-    batches = Batches(dataset.samples, dataset.read_labels(), height=32, width=48, batch_size=3)
-    pictures = np.concatenate([batches[index][0] for index in range(len(batches))])
-    np.testing.assert_array_equal(pictures, np.stack([street(number)[0] for number in range(7)]))
+    batches = DataLoader(dataset.samples, dataset.read_label_table(), size=(48, 32), batch_size=3)
+    images = np.concatenate([batches[index][0] for index in range(len(batches))])
+    np.testing.assert_array_equal(images, np.stack([street(number)[0] for number in range(7)]))
 
 
-@pytest.mark.skipif(getattr(os, "geteuid", lambda: 0)() == 0, reason="needs a user who may not write anywhere")
-def test_a_folder_that_cannot_be_written_is_named(tmp_path):
+@pytest.mark.skipif(getattr(os, "geteuid", lambda: 0)() == 0, reason="root may write anywhere")
+def test_folder_that_cannot_be_written_is_named_in_the_error(tmp_path):
     tmp_path.chmod(0o500)
     with pytest.raises(UserError, match="cannot be written"):
         write_png(tmp_path / "a.png", np.zeros((2, 2), np.uint8))

@@ -3,15 +3,15 @@ import numpy as np
 import pytest
 
 from segmentation.networks.enet import bottleneck, bottleneck_down, bottleneck_up, context_stage, enet, relu
-from tests.gradients import gradient
+from tests.harness.gradients import gradient
 
-# How far each bottleneck of stages 2 and 3 looks to every side by the paper's table: half of its kernel times its
-# dilation, in its order: regular, dilated 2, asymmetric 5, dilated 4, regular, dilated 8, asymmetric 5, dilated 16.
+# How far the bottlenecks of stages 2 and 3 see to every side by the paper's table: half of the kernel times the
+# dilation, in this order: regular, dilated 2, asymmetric 5, dilated 4, regular, dilated 8, asymmetric 5, dilated 16.
 STAGE_REACH = 1 + 2 + 2 + 4 + 1 + 8 + 2 + 16
 
 
 @pytest.mark.parametrize("stages", [[2], [3], [2, 3]])
-def test_context_stages_see_exactly_as_far_as_the_papers_table_says(stages):
+def test_context_stages_see_exactly_as_far_as_in_the_papers_table(stages):
     x = start = keras.Input((None, None, 8))
     for stage in stages:
         x = context_stage(x, stage)
@@ -19,8 +19,8 @@ def test_context_stages_see_exactly_as_far_as_the_papers_table_says(stages):
     reach = STAGE_REACH * len(stages)
     margin = 5
     centre = reach + margin
-    maps = np.random.default_rng(0).normal(size=(1, 2 * centre + 1, 2 * centre + 1, 8)).astype("float32")
-    seen = gradient(lambda maps: keras.ops.sum(network(maps, training=False)[0, centre, centre]), maps)
+    features = np.random.default_rng(0).normal(size=(1, 2 * centre + 1, 2 * centre + 1, 8)).astype("float32")
+    seen = gradient(lambda x: keras.ops.sum(network(x, training=False)[0, centre, centre]), features)
     rows = np.flatnonzero(np.any(seen != 0, axis=(0, 2, 3)))
     columns = np.flatnonzero(np.any(seen != 0, axis=(0, 1, 3)))
     expected = np.arange(margin, margin + 2 * reach + 1)
@@ -29,7 +29,7 @@ def test_context_stages_see_exactly_as_far_as_the_papers_table_says(stages):
 
 
 def with_constant_branch(start, outputs, constant):
-    """A network whose bottleneck's branch ends in `constant` everywhere, whatever it looks at."""
+    """Build a network whose bottleneck's branch outputs `constant` everywhere, whatever its input."""
     network = keras.Model(start, outputs)
     (last_norm,) = (layer for layer in network.layers if layer.name.endswith("expansion_norm"))
     last_norm.gamma.assign(np.zeros(last_norm.gamma.shape))
@@ -63,20 +63,20 @@ def test_upsampling_puts_its_skip_where_downsampling_found_its_maxima():
     large, small = keras.Input((None, None, 4)), keras.Input((None, None, 8))
     _, pool = bottleneck_down(large, 8, "down", dropout=0)
     network = with_constant_branch([large, small], bottleneck_up(small, 4, pool, "up"), 0.5)
-    chosen = np.array([5, 0, 3, 6])  # the skip's convolution picks these maps
+    chosen = np.array([5, 0, 3, 6])  # the skip's convolution selects these channels
     network.get_layer("up_skip").kernel.assign(np.eye(8)[:, chosen][None, None])
-    random = np.random.default_rng(0)
-    x, y = random.normal(size=(1, 4, 6, 4)).astype("float32"), random.uniform(1, 2, (1, 2, 3, 8)).astype("float32")
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(1, 4, 6, 4)).astype("float32"), rng.uniform(1, 2, (1, 2, 3, 8)).astype("float32")
     is_maximum = x == x.reshape(1, 2, 2, 3, 2, 4).max(axis=(2, 4)).repeat(2, axis=1).repeat(2, axis=2)
     skip = y[..., chosen].repeat(2, axis=1).repeat(2, axis=2) / np.sqrt(1 + 1e-3)  # the norm's epsilon
     expected = np.where(is_maximum, skip, 0) + 0.5
     np.testing.assert_allclose(network([x, y], training=False), expected, rtol=1e-5, atol=1e-6)
 
 
-def test_stages_have_the_papers_sizes_maps_and_dropout():
+def test_stages_have_the_papers_sizes_channels_and_dropout():
     network = enet(11, variant="paper")
     stages = [
-        ("initial_prelu", 2, 16),  # name, how many times smaller than the picture, maps
+        ("initial_prelu", 2, 16),  # name, stride, channels
         ("bottleneck_1_4", 4, 64),
         ("bottleneck_2_8", 8, 128),
         ("bottleneck_3_8", 8, 128),
@@ -87,7 +87,7 @@ def test_stages_have_the_papers_sizes_maps_and_dropout():
     outputs = keras.Model(network.input, [network.get_layer(name).output for name, _, _ in stages])(
         np.zeros((1, 64, 32, 3))
     )
-    expected = [(1, 64 // shrunk, 32 // shrunk, maps) for _, shrunk, maps in stages]
+    expected = [(1, 64 // stride, 32 // stride, channels) for _, stride, channels in stages]
     assert [tuple(output.shape) for output in outputs] == expected
     rates = {layer.name: layer.rate for layer in network.layers if layer.name.endswith("_dropout")}
     assert rates == {

@@ -13,7 +13,7 @@ def trainable_parameters(network):
 
 
 @pytest.mark.parametrize(
-    ("variant", "classes", "trainable", "all_parameters"),
+    ("variant", "num_classes", "trainable", "all_parameters"),
     [
         ("56", 11, 1_376_795, 1_397_963),
         ("67", 11, 3_463_243, 3_502_923),
@@ -21,8 +21,8 @@ def trainable_parameters(network):
         ("light", 13, 713_580, 724_942),
     ],
 )
-def test_variants_have_exactly_their_published_parameters(variant, classes, trainable, all_parameters):
-    network = fc_densenet(classes, variant=variant)
+def test_variants_have_exactly_their_published_parameters(variant, num_classes, trainable, all_parameters):
+    network = fc_densenet(num_classes, variant=variant)
     assert trainable_parameters(network) == trainable
     assert network.count_params() == all_parameters
 
@@ -36,9 +36,9 @@ def test_stacks_of_103_are_as_wide_as_in_the_reference_code():
     assert widths == [112, 192, 304, 464, 656, 896, 1088, 816, 576, 384, 256]
 
 
-def plain_dense_block(maps, depth, growth_rate):
-    """The paper's dense block in stock Keras layers, written apart from ours."""
-    start = keras.Input((None, None, maps))
+def plain_dense_block(channels, depth, growth_rate):
+    """Build the paper's dense block from Keras layers, independently of `DenseBlock`."""
+    start = keras.Input((None, None, channels))
     x, new = start, []
     for _ in range(depth):
         y = layers.ReLU()(layers.BatchNormalization()(x))
@@ -48,31 +48,30 @@ def plain_dense_block(maps, depth, growth_rate):
 
 
 @pytest.mark.parametrize("training", [False, True])
-def test_dense_block_equals_stock_layers(training):
+def test_dense_block_equals_plain_keras_layers(training):
     block = DenseBlock(3, 4, 0.0)
     x = np.random.default_rng(0).normal(size=(2, 9, 7, 5)).astype("float32")
     block(x)
-    random = np.random.default_rng(1)
+    rng = np.random.default_rng(1)
     for weight in block.weights:
-        weight.assign(random.uniform(0.1, 1, weight.shape))
+        weight.assign(rng.uniform(0.1, 1, weight.shape))
     plain = plain_dense_block(5, 3, 4)
-    for norm, ours in zip([la for la in plain.layers if "norm" in la.name], block.norms, strict=True):
-        norm.set_weights(ours.get_weights())
-    for convolution, ours in zip([la for la in plain.layers if "conv" in la.name], block.convolutions, strict=True):
-        convolution.set_weights(ours.get_weights())
+    for kind, sources in (("norm", block.norms), ("conv", block.convolutions)):
+        for layer, source in zip([la for la in plain.layers if kind in la.name], sources, strict=True):
+            layer.set_weights(source.get_weights())
     np.testing.assert_allclose(block(x, training=training), plain(x, training=training), rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (31, 33), (45, 64)])
-def test_any_picture_size_comes_back_as_it_went_in(size):
+def test_the_output_has_the_size_of_the_image(size):
     network = fc_densenet(3, groups=2, layers_per_block=1, growth_rate=4)
-    scores = network.predict_on_batch(np.zeros((1, *size, 3), np.uint8))
-    assert scores.shape == (1, *size, 3) and scores.dtype == np.float32
+    logits = network.predict_on_batch(np.zeros((1, *size, 3), np.uint8))
+    assert logits.shape == (1, *size, 3) and logits.dtype == np.float32
 
 
 @pytest.mark.parametrize(
     "wrong", [{"variant": "57"}, {"groups": 0}, {"growth_rate": -1}, {"layers_per_block": 0}, {"dropout": 1.0}]
 )
-def test_values_that_no_network_can_have_are_refused(wrong):
+def test_impossible_values_are_refused(wrong):
     with pytest.raises(UserError, match=str(next(iter(wrong.values())))):
         fc_densenet(3, **wrong)

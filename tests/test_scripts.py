@@ -1,4 +1,4 @@
-"""The scripts one after the other, as a person runs them."""
+"""The scripts, run as a user runs them."""
 
 import importlib.util
 import re
@@ -9,15 +9,17 @@ from PIL import Image
 
 from segmentation.inference import filter_median
 from segmentation.labels import COLUMNS
-from tests.conftest import ROOT, TINY, run_script, street
+from tests.harness.processes import ROOT
+from tests.harness.scripts import TINY_NETWORK, run_script
+from tests.harness.toy_dataset import street
 
 CAMVID = ROOT.parent / "shared" / "camvid"
 
 
-def test_train_then_segment_pictures_of_several_sizes(make_dataset, tmp_path):
+def test_trained_network_segments_images_of_several_sizes(make_dataset, tmp_path):
     model, out = tmp_path / "net.keras", tmp_path / "out"
     status, output = run_script(
-        "02_fc_densenet.py", "--dataset", make_dataset(count=16), *TINY, "--epochs", 12, "--model", model,
+        "02_fc_densenet.py", "--dataset", make_dataset(count=16), *TINY_NETWORK, "--epochs", 12, "--model", model,
         "--learning-rate", "0.02",
     )  # fmt: skip
     assert status == 0, output
@@ -25,7 +27,7 @@ def test_train_then_segment_pictures_of_several_sizes(make_dataset, tmp_path):
 
     test = make_dataset("test", count=3, height=50, width=70)
     Image.fromarray(street(9, 33, 47)[0]).save(test / "rgb" / "photo.jpg")
-    status, output = run_script("03_inference.py", "--model", model, "--pictures", test, "--output", out)
+    status, output = run_script("03_inference.py", "--model", model, "--images", test, "--output", out)
     assert status == 0, output
     assert float(re.search(r"mean IoU\W+([\d.]+)", output)[1]) > 0.5, output
     assert all(name in output for name in ("Road", "Sky", "Vehicle", "filtered"))
@@ -36,32 +38,32 @@ def test_train_then_segment_pictures_of_several_sizes(make_dataset, tmp_path):
         assert Image.open(out / "panel" / f"panel_{name}.png").width > size[0] * 4
 
 
-def test_a_picture_that_cannot_be_read_does_not_stop_the_others(make_dataset, tmp_path):
+def test_unreadable_image_does_not_stop_the_others(make_dataset, tmp_path):
     model, out = tmp_path / "net.keras", tmp_path / "out"
     status, output = run_script(
-        "02_fc_densenet.py", "--dataset", make_dataset(), *TINY, "--epochs", 1, "--model", model
+        "02_fc_densenet.py", "--dataset", make_dataset(), *TINY_NETWORK, "--epochs", 1, "--model", model
     )
     assert status == 0, output
     test = make_dataset("test", count=3)
     (test / "rgb" / "rgb_00000001.png").write_bytes(b"")
-    status, output = run_script("03_inference.py", "--model", model, "--pictures", test, "--output", out)
+    status, output = run_script("03_inference.py", "--model", model, "--images", test, "--output", out)
     assert status == 1 and "rgb_00000001.png: empty file" in output and "Traceback" not in output
     assert len(list((out / "seg").iterdir())) == 2
 
 
-def test_inference_never_writes_over_pictures_and_labels(make_dataset):
+def test_inference_never_overwrites_images_and_labels(make_dataset):
     folder = make_dataset()
-    for pictures in (folder, folder / "rgb"):
-        status, output = run_script("03_inference.py", "--pictures", pictures, "--output", folder)
+    for images in (folder, folder / "rgb"):
+        status, output = run_script("03_inference.py", "--images", images, "--output", folder)
         assert status == 1 and "name another folder" in output
 
 
 def test_inference_without_a_model_says_what_to_do(make_dataset, tmp_path):
-    status, output = run_script("03_inference.py", "--model", tmp_path / "no.keras", "--pictures", make_dataset())
+    status, output = run_script("03_inference.py", "--model", tmp_path / "no.keras", "--images", make_dataset())
     assert status == 1 and "no.keras: no such model" in output and "Traceback" not in output
 
 
-def test_filter_takes_the_most_frequent_class_and_never_invents_one():
+def test_filter_returns_the_most_frequent_class_of_the_neighbourhood():
     classes = np.zeros((9, 9), np.uint8)
     classes[:, 5:] = 2
     classes[2, 2] = 7
@@ -93,17 +95,18 @@ def test_training_runs_on_jax_where_tensorflow_cannot_be_imported(make_dataset, 
     (tmp_path / "block" / "tensorflow").mkdir(parents=True)
     (tmp_path / "block" / "tensorflow" / "__init__.py").write_text("raise ModuleNotFoundError(name='tensorflow')")
     status, output = run_script(
-        "02_fc_densenet.py", "--dataset", make_dataset(count=16), *TINY, "--epochs", 1, "--model", tmp_path / "n.keras",
+        "02_fc_densenet.py", "--dataset", make_dataset(count=16), *TINY_NETWORK, "--epochs", 1,
+        "--model", tmp_path / "n.keras",
         KERAS_BACKEND="jax", PYTHONPATH=str(tmp_path / "block"),
     )  # fmt: skip
     assert status == 0 and "mean IoU" in output, output
 
 
-@pytest.mark.skipif(not CAMVID.is_dir(), reason="needs the CamVid pictures beside the project")
-def test_real_street_pictures_pass_the_check():
+@pytest.mark.skipif(not CAMVID.is_dir(), reason="needs the CamVid images beside the project")
+def test_real_street_images_pass_the_check():
     status, output = run_script("02_fc_densenet.py", "--dataset", CAMVID / "val", "--check")
-    assert status == 0 and "pictures 101, problems 0" in output, output
+    assert status == 0 and "images 101, problems 0" in output, output
 
 
-def test_readme_names_the_columns_of_labels_csv():
-    assert ",".join(COLUMNS) in (ROOT / "README.md").read_text()
+def test_docs_name_the_columns_of_labels_csv():
+    assert ",".join(COLUMNS) in (ROOT / "docs" / "datasets.md").read_text()

@@ -1,7 +1,6 @@
 import json
 import os
 import signal
-import time
 import zipfile
 from dataclasses import replace
 
@@ -9,20 +8,22 @@ import keras
 import numpy as np
 import pytest
 
+from segmentation.checkpoint import TrainedModel, load_model, newest_model, save_model
 from segmentation.errors import UserError
-from segmentation.labels import VOID, parse_labels
-from segmentation.model_file import TrainedModel, load_model, newest_model, save_model
+from segmentation.labels import VOID, parse_label_table
 from segmentation.networks.fc_densenet import fc_densenet
-from segmentation.recipes import LIGHT, choose_recipe
-from segmentation.training import class_weights, compile_network, decay_weights, learning_rate_schedule
-from tests.conftest import LABELS, TINY, run_script, start_script
+from segmentation.networks.registry import choose_recipe
+from segmentation.recipes import LIGHT
+from segmentation.training.compilation import add_weight_decay, class_weights, compile_network, learning_rate_schedule
+from tests.harness.scripts import TINY_NETWORK, Script, run_script
+from tests.harness.toy_dataset import LABELS
 
 
 @pytest.fixture
 def tiny_model():
     network = fc_densenet(3, groups=1, layers_per_block=1, growth_rate=4, dropout=0.0)
     compile_network(network, LIGHT, steps_per_epoch=10, epochs=1)
-    return TrainedModel(network, parse_labels(LABELS, "labels.csv"), 32, 48, history={"val_mean_iou": [0.25]})
+    return TrainedModel(network, parse_label_table(LABELS, "labels.csv"), (48, 32), history={"val_mean_iou": [0.25]})
 
 
 def history_of(path):
@@ -30,12 +31,12 @@ def history_of(path):
         return json.loads(archive.read("segmentation.json"))["history"]
 
 
-def test_void_counts_in_no_loss_and_no_metric(tiny_model):
-    pictures = np.random.default_rng(0).integers(0, 255, (1, 32, 48, 3)).astype(np.uint8)
+def test_void_pixels_count_in_no_loss_and_no_metric(tiny_model):
+    images = np.random.default_rng(0).integers(0, 255, (1, 32, 48, 3)).astype(np.uint8)
     truth = np.zeros((1, 32, 48), np.uint8)
     truth[:, :16] = VOID
-    scores = tiny_model.network.predict_on_batch(pictures)
-    loss, iou = tiny_model.network.evaluate(pictures, truth, verbose=0)
+    scores = tiny_model.network.predict_on_batch(images)
+    loss, iou = tiny_model.network.evaluate(images, truth, verbose=0)
     counted = scores[0, 16:].reshape(-1, 3)
     log_softmax = counted - np.log(np.exp(counted).sum(-1, keepdims=True))
     assert loss == pytest.approx(-log_softmax[:, 0].mean(), rel=1e-4)
@@ -44,7 +45,7 @@ def test_void_counts_in_no_loss_and_no_metric(tiny_model):
     assert iou == pytest.approx((predicted == 0).mean() / len(present), abs=1e-5)
 
 
-def test_class_weights_lift_rare_classes_and_keep_the_mean():
+def test_class_weights_raise_rare_classes_and_keep_the_mean():
     pixels = np.zeros(VOID + 1, np.int64)
     pixels[:3] = 900, 100, 0
     pixels[VOID] = 500
@@ -61,7 +62,7 @@ def test_class_weights_lift_rare_classes_and_keep_the_mean():
 
 @pytest.mark.parametrize(
     ("architecture", "variant", "epochs", "rates"),
-    [  # of 100 steps an epoch: highest where it begins, then at the end of epochs, from the papers' rules
+    [  # 100 steps per epoch: step -> rate at the start and at the ends of epochs, by the papers' rules
         ("fc_densenet", "103", 750, {0: 1e-3, 100: 0.995e-3, 1000: 0.995**10 * 1e-3}),
         ("enet", "paper", 300, {0: 5e-4, 9_999: 5e-4, 10_000: 5e-5, 20_000: 5e-6}),
         ("pspnet", "resnet50", 200, {0: 1e-2, 10_000: 1e-2 * 0.5**0.9, 20_000: 0}),
@@ -70,45 +71,45 @@ def test_class_weights_lift_rare_classes_and_keep_the_mean():
         ("unet", "light", 10, {0: 0, 50: 1.5e-3, 525: 0.75e-3, 1000: 0}),
     ],
 )
-def test_the_learning_rate_falls_as_the_recipe_says(architecture, variant, epochs, rates):
+def test_learning_rate_follows_the_schedule_of_the_recipe(architecture, variant, epochs, rates):
     schedule = learning_rate_schedule(choose_recipe(architecture, variant), steps_per_epoch=100, epochs=epochs)
     for step, rate in rates.items():
         assert float(schedule(step)) == pytest.approx(rate, rel=1e-4, abs=1e-9)
 
 
-def test_weight_decay_adds_the_kernel_to_its_gradient():
+def test_weight_decay_adds_a_share_of_the_kernel_to_its_gradient():
     network = fc_densenet(3, groups=1, layers_per_block=1, growth_rate=4, dropout=0.0)
     recipe = choose_recipe("fc_densenet", "103", optimizer="sgd", learning_rate=1.0, weight_decay=0.01, schedule="step")
-    pictures, classes = np.zeros((1, 8, 8, 3), np.uint8), np.zeros((1, 8, 8), np.uint8)
+    images, classes = np.zeros((1, 8, 8, 3), np.uint8), np.zeros((1, 8, 8), np.uint8)
     before = network.get_weights()
     moved = []
     for decay in (False, True):
         network.set_weights(before)
         compile_network(network, recipe, steps_per_epoch=1, epochs=1)
         if decay:
-            decay_weights(network, recipe)
-        network.train_on_batch(pictures, classes)
+            add_weight_decay(network, recipe)
+        network.train_on_batch(images, classes)
         moved.append(network.get_weights())
     for weight, old, plain, decayed in zip(network.weights, before, *moved, strict=True):
         kernel = weight.path.endswith("kernel")
         np.testing.assert_allclose(plain - decayed, 0.01 * old if kernel else 0 * old, atol=1e-5, err_msg=weight.path)
 
 
-def test_model_file_holds_all_that_inference_needs(tiny_model, tmp_path):
+def test_checkpoint_holds_everything_that_inference_needs(tiny_model, tmp_path):
     path = tmp_path / "model.keras"
     save_model(tiny_model, path)
     loaded = load_model(path)
-    pictures = np.random.default_rng(0).integers(0, 255, (2, 30, 50, 3)).astype(np.uint8)
+    images = np.random.default_rng(0).integers(0, 255, (2, 30, 50, 3)).astype(np.uint8)
     np.testing.assert_allclose(
-        loaded.network.predict_on_batch(pictures), tiny_model.network.predict_on_batch(pictures), rtol=1e-5, atol=1e-5
+        loaded.network.predict_on_batch(images), tiny_model.network.predict_on_batch(images), rtol=1e-5, atol=1e-5
     )
-    assert (loaded.labels, loaded.height, loaded.width) == (tiny_model.labels, 32, 48)
+    assert (loaded.label_table, loaded.size) == (tiny_model.label_table, (48, 32))
     assert loaded.best_score == 0.25
     assert [file.name for file in tmp_path.iterdir()] == ["model.keras"]
-    assert not loaded.network.compiled, "its state would make the file three times as large"
+    assert not loaded.network.compiled, "the optimizer's state would make the file three times as large"
 
 
-def test_a_model_file_names_nothing_that_versions_of_keras_disagree_on(tiny_model, tmp_path):
+def test_checkpoint_names_no_initializer_that_depends_on_the_version_of_keras(tiny_model, tmp_path):
     save_model(tiny_model, tmp_path / "net.keras")
     config = json.loads(zipfile.ZipFile(tmp_path / "net.keras").read("config.json"))
     layers = {layer["config"]["name"]: layer["config"] for layer in config["config"]["layers"]}
@@ -118,7 +119,7 @@ def test_a_model_file_names_nothing_that_versions_of_keras_disagree_on(tiny_mode
         np.testing.assert_array_equal(found, expected)
 
 
-def test_a_network_trained_in_bfloat16_is_filed_in_float32(tiny_model, tmp_path):
+def test_network_trained_in_bfloat16_is_saved_in_float32(tiny_model, tmp_path):
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
         network = fc_densenet(3, groups=1, layers_per_block=1, growth_rate=4)
@@ -128,20 +129,20 @@ def test_a_network_trained_in_bfloat16_is_filed_in_float32(tiny_model, tmp_path)
     save_model(replace(tiny_model, network=network), tmp_path / "model.keras")
     loaded = load_model(tmp_path / "model.keras").network
     assert {layer.compute_dtype for layer in loaded.layers} == {"float32"}
-    pictures = np.random.default_rng(0).integers(0, 255, (1, 30, 50, 3)).astype(np.uint8)
-    expected = tiny_model.network.predict_on_batch(pictures)
-    np.testing.assert_allclose(loaded.predict_on_batch(pictures), expected, rtol=1e-4, atol=1e-4)
+    images = np.random.default_rng(0).integers(0, 255, (1, 30, 50, 3)).astype(np.uint8)
+    expected = tiny_model.network.predict_on_batch(images)
+    np.testing.assert_allclose(loaded.predict_on_batch(images), expected, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("spoil", ["missing", "cut", "text", "plain Keras"])
-def test_a_file_that_is_no_model_of_ours_is_named(tiny_model, tmp_path, spoil):
+@pytest.mark.parametrize("damage", ["missing", "cut", "text", "plain Keras"])
+def test_file_that_is_not_a_checkpoint_is_named_in_the_error(tiny_model, tmp_path, damage):
     path = tmp_path / "model.keras"
     save_model(tiny_model, path)
-    if spoil == "missing":
+    if damage == "missing":
         path.unlink()
-    elif spoil == "cut":
+    elif damage == "cut":
         path.write_bytes(path.read_bytes()[:1000])
-    elif spoil == "text":
+    elif damage == "text":
         path.write_text("hello")
     else:
         keras.saving.save_model(tiny_model.network, path)
@@ -149,37 +150,28 @@ def test_a_file_that_is_no_model_of_ours_is_named(tiny_model, tmp_path, spoil):
         load_model(path)
 
 
-def test_the_newest_model_is_the_best_of_the_last_training(tmp_path):
+def test_newest_model_is_the_best_checkpoint_of_the_last_training(tmp_path):
     for age, name in enumerate(("a_last", "a", "b_previous", "b", ".c.1.part")):
         (tmp_path / f"{name}.keras").touch()
         os.utime(tmp_path / f"{name}.keras", (1e9 - age, 1e9 - age))
     assert newest_model(tmp_path).name == "a.keras"
-    with pytest.raises(UserError, match="holds no model"):
+    with pytest.raises(UserError, match="contains no model"):
         newest_model(tmp_path / "empty")
 
 
-def wait_for(condition, process, seconds=240):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert process.poll() is None, process.stdout.read()
-        assert time.monotonic() < end
-        time.sleep(0.05)
-
-
-def test_training_killed_and_resumed_equals_one_that_ran_through(make_dataset, tmp_path):
+def test_killed_and_resumed_training_equals_an_uninterrupted_one(make_dataset, tmp_path):
     folder = make_dataset(count=12)
     held_out = make_dataset(count=4, name="held_out")
-    common = ("--dataset", folder, *TINY, "--epochs", 8, "--validation", held_out)
-    common += ("--augment", "--dropout", "0.25")  # all that is random must go on alike
-    status, output = run_script("02_fc_densenet.py", *common, "--model", tmp_path / "through" / "net.keras")
+    common = ("--dataset", folder, *TINY_NETWORK, "--epochs", 8, "--validation", held_out)
+    common += ("--augment", "--dropout", "0.25")  # random operations must continue in the same way
+    status, output = run_script("02_fc_densenet.py", *common, "--model", tmp_path / "whole" / "net.keras")
     assert status == 0, output
-    through = history_of(tmp_path / "through" / "net_last.keras")
+    uninterrupted = history_of(tmp_path / "whole" / "net_last.keras")
 
     model, last = tmp_path / "killed" / "net.keras", tmp_path / "killed" / "net_last.keras"
-    process = start_script("02_fc_densenet.py", *common, "--model", model)
-    wait_for(last.exists, process)
-    process.kill()
-    process.wait()
+    with Script("02_fc_densenet.py", *common, "--model", model) as training:
+        training.wait_until(last.exists, 240)
+        training.kill()
     done = len(history_of(last)["loss"])
     assert 0 < done < 8
     status, output = run_script("02_fc_densenet.py", *common, "--model", model, "--resume", "--seed", 7)
@@ -187,27 +179,27 @@ def test_training_killed_and_resumed_equals_one_that_ran_through(make_dataset, t
     for kind in ("rgb", "seg_raw"):
         (folder / kind / f"{kind}_extra.png").write_bytes(next((folder / kind).iterdir()).read_bytes())
     status, output = run_script("02_fc_densenet.py", *common, "--model", model, "--resume")
-    assert status == 1 and "was trained with another set of pictures" in output
+    assert status == 1 and "was trained with another set of images" in output
     for kind in ("rgb", "seg_raw"):
         (folder / kind / f"{kind}_extra.png").unlink()
     status, output = run_script("02_fc_densenet.py", *common, "--model", model, "--resume")
     assert status == 0, output
     resumed = history_of(last)
     assert len(resumed["loss"]) == 8
-    for name, values in through.items():
+    for name, values in uninterrupted.items():
         np.testing.assert_allclose(resumed[name], values, rtol=1e-3, atol=1e-3, err_msg=name)
     assert load_model(model).best_score == max(load_model(model).history["val_mean_iou"])
     assert load_model(model).best_score == pytest.approx(max(resumed["val_mean_iou"]))
 
 
-def test_ctrl_c_ends_training_cleanly_with_the_best_model_kept(make_dataset, tmp_path):
+def test_ctrl_c_stops_training_and_keeps_the_best_model(make_dataset, tmp_path):
     model = tmp_path / "net.keras"
-    process = start_script("02_fc_densenet.py", "--dataset", make_dataset(), *TINY, "--epochs", 1000, "--model", model)
-    wait_for(model.exists, process)
-    process.send_signal(signal.SIGINT)
-    output, _ = process.communicate(timeout=60)
-    assert process.returncode == 0, output
-    assert "Traceback" not in output and "mean IoU" in output and "--resume" in output
+    flags = ("--dataset", make_dataset(), *TINY_NETWORK, "--epochs", 1000, "--model", model)
+    with Script("02_fc_densenet.py", *flags) as training:
+        training.wait_until(model.exists, 240)
+        training.process.send_signal(signal.SIGINT)
+        assert training.wait() == 0, training.output
+    assert "Traceback" not in training.output and "mean IoU" in training.output and "--resume" in training.output
     assert load_model(model).history
 
 
@@ -227,7 +219,7 @@ def test_ctrl_c_ends_training_cleanly_with_the_best_model_kept(make_dataset, tmp
         (["--architecture", "lenet"], 2, "lenet"),
     ],
 )
-def test_wrong_values_get_one_sentence(make_dataset, tmp_path, flags, status, words):
+def test_wrong_flags_are_refused_in_one_sentence(make_dataset, tmp_path, flags, status, words):
     found, output = run_script(
         "02_fc_densenet.py", "--dataset", make_dataset(), "--model", tmp_path / "net.keras", *flags
     )

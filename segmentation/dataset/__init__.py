@@ -1,1 +1,1 @@
-"""The dataset folder: find its pictures and labels, check, split, augment and batch them."""
+"""The dataset folder: find, check, split, read, augment and batch its images and labels."""

@@ -1,1 +1,1 @@
-"""The published networks, one file each, and the layers that they share."""
+"""The published networks, one file each, the layers that they share, and the registry that lists them."""

@@ -1,11 +1,12 @@
-"""Start an encoder with weights that keras.applications has from ImageNet.
+"""Initialise an encoder with the ImageNet weights of keras.applications.
 
-Its VGG16 and ResNet50 expect BGR pictures, 0..255, less a mean colour. Our pictures are (rgb - mean) / 127.5, so the
-first kernels are turned to RGB and multiplied by 127.5: the encoder then computes what the original does.
+Its VGG16 and ResNet50 expect BGR images, 0..255, minus a mean colour. These networks scale images to
+(rgb - mean) / 127.5, so the first kernels are reordered to RGB and multiplied by 127.5: the encoder then computes what
+the original does.
 """
 
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,9 @@ import numpy as np
 
 from segmentation.errors import UserError
 
-PICTURE_SCALE = 127.5  # of `prepare_pictures`
-IMAGENET_MEAN = (123.68, 116.779, 103.939)  # RGB, 0..255, what the weights of VGG16 and ResNet50 expect taken off
-Assignment = tuple[Any, np.ndarray, str]  # a variable of ours, its value, and the layer that the value is from
+IMAGE_SCALE = 127.5  # of `preprocess`
+IMAGENET_MEAN = (123.68, 116.779, 103.939)  # RGB, 0..255; the weights of VGG16 and ResNet50 expect it subtracted
+Assignment = tuple[Any, np.ndarray, str]  # a variable of the network, its new value, and the original's layer
 
 APPLICATIONS = {
     "vgg16": keras.applications.VGG16,
@@ -26,14 +27,14 @@ APPLICATIONS = {
 
 
 def load_encoder_weights(network: keras.Model, encoder: str, source: str) -> None:
-    """Give the encoder of `network` the weights of a keras.applications model; the other layers keep theirs.
+    """Copy the weights of a keras.applications model into the encoder of `network`; other layers keep theirs.
 
-    `encoder` is "vgg16" or "resnet50", which then compute what the original does, or "xception". Of this only
-    kernels are taken, and norms where nothing else differs: Xception-65 has more norms, ReLUs, middle blocks and
-    exit layers than Xception, so what it computes is another function, and layers without a counterpart stay random.
-    `source` is "imagenet", which Keras downloads once, or the path of such a model (.keras) or of its weights
-    (.weights.h5 or .h5). Raises `UserError`, with the network as it was, when the source cannot be had, or does not
-    fit the network because either is not as wide as published.
+    `encoder` is "vgg16" or "resnet50", which then compute what the original does, or "xception". Of Xception only the
+    kernels are copied, and norms where nothing else differs: Xception-65 has more norms, ReLUs, middle blocks and exit
+    layers, so it computes a different function, and layers without a counterpart stay random. `source` is "imagenet",
+    which Keras downloads once, or the path of such a model (.keras) or of its weights (.weights.h5 or .h5). Raises
+    `UserError`, and leaves the network unchanged, when the source is not available, or does not fit the network because
+    one of them is not as wide as published.
     """
     if encoder not in APPLICATIONS:
         raise UserError(f"encoder {encoder!r}: no weights known; use one of {', '.join(APPLICATIONS)}")
@@ -58,7 +59,7 @@ def load_encoder_weights(network: keras.Model, encoder: str, source: str) -> Non
 
 
 def download(encoder: str) -> keras.Model:
-    """The keras.applications model with its ImageNet weights."""
+    """Return the keras.applications model with its ImageNet weights."""
     try:
         return APPLICATIONS[encoder](weights="imagenet", include_top=False)
     except Exception as error:  # Keras raises Exception itself
@@ -69,7 +70,7 @@ def download(encoder: str) -> keras.Model:
 
 
 def read_encoder(encoder: str, path: Path) -> keras.Model:
-    """The keras.applications model from its own file or that of its weights, with or without its classifier."""
+    """Return the keras.applications model from a file of it or of its weights, with or without its classifier."""
     if not path.is_file():
         raise UserError(f"{path}: no such file of encoder weights; use imagenet or the path of one")
     reason = "it is neither a .keras nor a .h5 file"
@@ -92,7 +93,7 @@ def read_encoder(encoder: str, path: Path) -> keras.Model:
 
 
 def vgg16_weights(network: keras.Model, original: keras.Model) -> Iterator[Assignment]:
-    """Kernels and biases of the 13 convolutions; norms, which VGG16 has none of, do nothing until they are trained."""
+    """Yield kernels and biases of the 13 convolutions; norms, which VGG16 does not have, become the identity."""
     for block, depth in enumerate((2, 2, 3, 3, 3), 1):
         for index in range(1, depth + 1):
             name = f"block{block}_conv{index}"
@@ -105,7 +106,7 @@ def vgg16_weights(network: keras.Model, original: keras.Model) -> Iterator[Assig
 
 
 def resnet50_weights(network: keras.Model, original: keras.Model) -> Iterator[Assignment]:
-    """Kernels and norms; the convolutions' biases, which ours have none of, go into the norms' moving means."""
+    """Yield kernels and norms; the original's biases, which the network does not have, go into the moving means."""
     blocks = [(stage, block) for stage, depth in ((2, 3), (3, 4), (4, 6), (5, 3)) for block in range(1, depth + 1)]
     names = ["conv1"]
     for stage, block in blocks:
@@ -118,7 +119,7 @@ def resnet50_weights(network: keras.Model, original: keras.Model) -> Iterator[As
 
 
 def xception_weights(network: keras.Model, original: keras.Model) -> Iterator[Assignment]:
-    """Kernels with a counterpart, and the norms of the stem and the shortcuts; pictures are -1..1 in both."""
+    """Yield kernels with a counterpart, and the norms of stem and shortcuts; images are -1..1 in both networks."""
     for index in (1, 2):
         name = f"block1_conv{index}"
         (kernel,) = weights_of(original, name)
@@ -126,45 +127,45 @@ def xception_weights(network: keras.Model, original: keras.Model) -> Iterator[As
         yield from norm_values(network.get_layer(f"stem_{index}_norm"), weights_of(original, f"{name}_bn"), name)
 
     # The original does not name its shortcuts; they are its only other convolutions and norms, in this order.
-    nameless = [layer for layer in original.layers if not layer.name.startswith("block")]
-    convolutions = [layer for layer in nameless if isinstance(layer, keras.layers.Conv2D)]
-    norms = [layer for layer in nameless if isinstance(layer, keras.layers.BatchNormalization)]
+    unnamed = [layer for layer in original.layers if not layer.name.startswith("block")]
+    convolutions = [layer for layer in unnamed if isinstance(layer, keras.layers.Conv2D)]
+    norms = [layer for layer in unnamed if isinstance(layer, keras.layers.BatchNormalization)]
     for block, convolution, norm in zip(("entry_1", "entry_2", "entry_3", "exit_1"), convolutions, norms, strict=True):
         name = f"shortcut of {block}"
         (kernel,) = weights_of(original, convolution.name)
         yield network.get_layer(f"{block}_shortcut_conv").kernel, kernel, name
         yield from norm_values(network.get_layer(f"{block}_shortcut_norm"), weights_of(original, norm.name), name)
 
-    for ours, theirs in xception_separables().items():
-        depthwise, pointwise = weights_of(original, theirs)
-        yield network.get_layer(f"{ours}_depthwise_conv").kernel, depthwise, theirs
-        yield network.get_layer(f"{ours}_pointwise_conv").kernel, pointwise, theirs
+    for name, original_name in xception_separables().items():
+        depthwise, pointwise = weights_of(original, original_name)
+        yield network.get_layer(f"{name}_depthwise_conv").kernel, depthwise, original_name
+        yield network.get_layer(f"{name}_pointwise_conv").kernel, pointwise, original_name
 
 
 def xception_separables() -> dict[str, str]:
-    """Separable convolutions of Xception-65 and those of Xception that have their shapes."""
+    """Return the names of Xception-65's separable convolutions and of those in Xception with the same shapes."""
     blocks = {f"entry_{i}": (i + 1, {1: 1, 2: 2}) for i in (1, 2, 3)}
     blocks |= {f"middle_{i}": (i + 4, {1: 1, 2: 2, 3: 3}) for i in range(1, 9)}
     blocks |= {"exit_1": (13, {1: 1, 2: 2}), "exit_2": (14, {1: 1, 3: 2})}
     return {
-        f"{ours}_separable_{part}": f"block{theirs}_sepconv{index}"
-        for ours, (theirs, parts) in blocks.items()
+        f"{block}_separable_{part}": f"block{original_block}_sepconv{index}"
+        for block, (original_block, parts) in blocks.items()
         for part, index in parts.items()
     }
 
 
-def norm_values(norm: keras.Layer, values: tuple[np.ndarray, ...], layer: str) -> Iterator[Assignment]:
-    """What a batch norm shall hold: gamma, beta, moving mean and moving variance."""
+def norm_values(norm: keras.Layer, values: Sequence[np.ndarray], layer: str) -> Iterator[Assignment]:
+    """Yield the assignments of a batch norm's gamma, beta, moving mean and moving variance."""
     variables = (norm.gamma, norm.beta, norm.moving_mean, norm.moving_variance)
     for variable, value in zip(variables, values, strict=True):
         yield variable, value, layer
 
 
 def weights_of(original: keras.Model, name: str) -> list[np.ndarray]:
-    """All weights of a layer; raises `ValueError` if there is no such layer."""
+    """Return all weights of a layer; raise `ValueError` if there is no such layer."""
     return original.get_layer(name).get_weights()
 
 
 def rgb(kernel: np.ndarray) -> np.ndarray:
-    """A kernel for BGR pictures of 0..255, mean taken off, as one for ours."""
-    return kernel[:, :, ::-1] * PICTURE_SCALE
+    """Convert a kernel for BGR images, 0..255 minus a mean, to one for the images of `preprocess`."""
+    return kernel[:, :, ::-1] * IMAGE_SCALE

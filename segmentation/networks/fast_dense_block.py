@@ -1,10 +1,10 @@
-"""A dense block for TensorFlow on a CPU: the same function as plain layers, with its gradient written by hand.
+"""A dense block for TensorFlow on a CPU: the same function as plain layers, with a hand-written gradient.
 
-Plain batch norm finds mean and variance of a map again for every layer that sees it, concatenation copies it, and
-automatic differentiation keeps all that in between. Here the statistics of a map are found once. A layer's
-convolution is the sum of two, one of the block's input and one of the new maps before it, so the input is never
-copied. The backward pass needs the block's input, its new maps, and what the layers made of them by batch norm and
-ReLU, which can be kept or made again.
+With plain layers, batch norm computes the mean and variance of a channel again for every layer that sees it,
+concatenation copies the channel, and automatic differentiation keeps all of that in memory. Here the statistics of a
+channel are computed once. A layer's convolution is the sum of two, one of the block's input and one of the new
+features so far, so the input is never copied. The backward pass needs the block's input, its new features, and the
+normalised features (after batch norm and ReLU), which are either kept or recomputed.
 """
 
 import functools
@@ -17,16 +17,16 @@ from segmentation.networks import fused_kernels as kernels
 
 
 class Weights(NamedTuple):
-    """Of one layer: batch norm's gamma and beta (seen,), kernel (side, side, seen, new) of the maps' type, bias."""
+    """Weights of one layer: kernel (side, side, channels seen, growth rate) in the dtype of the features."""
 
-    gamma: tf.Tensor
+    gamma: tf.Tensor  # of batch norm, (channels seen,), like beta
     beta: tf.Tensor
     kernel: tf.Tensor
     bias: tf.Tensor
 
 
 class Dropout(NamedTuple):
-    """Share of the elements that become 0, and two uint32 a layer that decide which."""
+    """Share of the elements that become 0, and per layer two uint32 that decide which."""
 
     rate: float
     seeds: list[tf.Tensor]
@@ -42,30 +42,31 @@ class Norm(NamedTuple):
 
 
 class Part(NamedTuple):
-    """What a layer sees of the block's input, or of the new maps before it."""
+    """What a layer sees of the block's input, or of the new features before it."""
 
-    maps: tf.Tensor
+    features: tf.Tensor
     scale: tf.Tensor
     shift: tf.Tensor
     kernel: tf.Tensor
 
 
 def traced(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function as a TensorFlow graph, traced once for all shapes: blocks of equal depth share it.
+    """Turn the function into a TensorFlow graph, traced once for all shapes: blocks of equal depth share it.
 
-    Not inlined, so that TensorFlow also optimises it once and not at every place that calls it.
+    It is not inlined, so that TensorFlow also optimises it once instead of at every call.
     """
     graph = tf.function(function, autograph=False, experimental_attributes={"_noinline": True})
 
     @functools.wraps(function)
-    def general(*args: Any) -> Any:
-        graph.get_concrete_function(*tf.nest.map_structure(_of_any_size, args))  # or it is traced for these sizes
+    def call(*args: Any) -> Any:
+        # Trace for any shape first, or calling the graph would trace it for this one.
+        graph.get_concrete_function(*tf.nest.map_structure(_any_shape, args))
         return graph(*args)
 
-    return general
+    return call
 
 
-def _of_any_size(value: Any) -> Any:
+def _any_shape(value: Any) -> Any:
     return tf.TensorSpec([None] * value.shape.rank, value.dtype) if isinstance(value, tf.Tensor) else value
 
 
@@ -73,7 +74,10 @@ def _of_any_size(value: Any) -> Any:
 
 
 def infer(x: tf.Tensor, layers: list[Weights], statistics: list[tuple], epsilon: float) -> tf.Tensor:
-    """New maps of all layers without dropout; `statistics` are the mean and variance of every layer's batch norm."""
+    """Return the new features of all layers without dropout.
+
+    `statistics` are the mean and variance of every layer's batch norm.
+    """
     return _infer(x, *tf.nest.map_structure(tf.convert_to_tensor, (layers, statistics)), epsilon)
 
 
@@ -83,31 +87,32 @@ def _infer(x: tf.Tensor, layers: list[Weights], statistics: list[tuple], epsilon
     stack = x
     for weights, (mean, variance) in zip(layers, statistics, strict=True):
         norm = _norm(weights, mean, variance, epsilon)
-        # One convolution of a copied stack: without a backward pass to feed, that is faster than two of its parts.
-        maps = tf.nn.conv2d(kernels.normalise(stack, norm.scale, norm.shift), weights.kernel, 1, "SAME")
-        new.append(tf.nn.bias_add(maps, tf.cast(weights.bias, x.dtype)))
+        # One convolution of a copied stack: without a backward pass, that is faster than two of its parts.
+        output = tf.nn.conv2d(kernels.normalise(stack, norm.scale, norm.shift), weights.kernel, 1, "SAME")
+        new.append(tf.nn.bias_add(output, tf.cast(weights.bias, x.dtype)))
         stack = tf.concat([stack, new[-1]], 3)
-    return _stacked(new)
+    return _concat_channels(new)
 
 
 def train(
     x: tf.Tensor, layers: list[Weights], dropout: Dropout, epsilon: float, recompute: bool
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """New maps of all layers by the batch's statistics; mean and variance of the input and the new maps.
+    """Return the new features of all layers, normalised by the batch's statistics, and these statistics.
 
-    Only the new maps have a gradient. With `recompute`, the backward pass makes the normalised maps again: what is
-    kept grows linearly with the depth, not with its square.
+    The statistics are mean and variance of the input's and the new features' channels; only the features have a
+    gradient. With `recompute`, the backward pass computes the normalised features again: the memory it needs grows
+    linearly with the depth, not quadratically.
     """
 
     @tf.custom_gradient
     def block(x: tf.Tensor, *flat: tf.Tensor) -> tuple:
-        x, *flat = (tf.stop_gradient(value) for value in (x, *flat))  # no one else shall derive a gradient
-        layers = [Weights(*flat[start : start + 4]) for start in range(0, len(flat), 4)]
+        x, *values = (tf.stop_gradient(value) for value in (x, *flat))  # TensorFlow must not derive a gradient as well
+        layers = [Weights(*values[start : start + 4]) for start in range(0, len(values), 4)]
         new, mean, variance, kept = _forward(x, layers, dropout, epsilon, recompute)
 
         def gradient(upstream: tf.Tensor, *_: tf.Tensor) -> tuple:
-            of_x, of_layers = _backward(x, upstream, new, mean, variance, kept, layers, dropout, epsilon)
-            return of_x, *(value for weights in of_layers for value in weights)
+            x_gradient, gradients = _backward(x, upstream, new, mean, variance, kept, layers, dropout, epsilon)
+            return x_gradient, *(value for weights in gradients for value in weights)
 
         return (new, mean, variance), gradient
 
@@ -116,19 +121,20 @@ def train(
 
 @traced
 def _forward(x: tf.Tensor, layers: list[Weights], dropout: Dropout, epsilon: float, recompute: bool) -> tuple:
-    """As `train`; also what is kept of every layer: the new maps that it sees, and all its normalised maps."""
+    """Return what `train` does, and what to keep of every layer: the new features that it sees, and all normalised."""
     statistics = [kernels.moments(x)]
     new: list[tf.Tensor] = []
     kept = []
     for weights, seed in zip(layers, dropout.seeds, strict=True):
-        seen = _stacked(new)
-        parts = _parts(x, seen, weights, _norm(weights, *_joined(statistics), epsilon))
+        seen = _concat_channels(new)
+        mean, variance = _concat_pairs(statistics)
+        parts = _parts(x, seen, weights, _norm(weights, mean, variance, epsilon))
         normalised = [_normalise(part) for part in parts]
-        made = kernels.add_bias_and_drop(_convolve(parts, normalised), weights.bias, seed, dropout.rate)
-        new.append(made)
-        statistics.append(kernels.moments(made))
+        output = kernels.add_bias_and_dropout(_convolve(parts, normalised), weights.bias, seed, dropout.rate)
+        new.append(output)
+        statistics.append(kernels.moments(output))
         kept.append(None if recompute else (seen, normalised))
-    return _stacked(new), *_joined(statistics), kept
+    return _concat_channels(new), *_concat_pairs(statistics), kept
 
 
 # ------------------------------------------------------------------------------------------ backward
@@ -146,68 +152,81 @@ def _backward(
     dropout: Dropout,
     epsilon: float,
 ) -> tuple[tf.Tensor, list[Weights]]:
-    """Gradients of the block's input and of all weights, given `upstream`, that of the new maps."""
-    edge, growth, count = tf.shape(x)[3], tf.shape(layers[0].bias)[0], kernels.elements(x)
+    """Return the gradients of the block's input and of all weights; `upstream` is that of the new features."""
+    input_channels, growth_rate, count = tf.shape(x)[3], tf.shape(layers[0].bias)[0], kernels.elements(x)
+    # What the batch's statistics add to the gradient of every channel x: constant + slope x.
     constant, slope = tf.zeros_like(mean), tf.zeros_like(mean)
-    through: tuple[list, list] = ([], [])  # scale, shift and gradient of what layers made of input, new maps
-    gradients = []
+    # For the input and for the new features: scale, shift and gradient of each normalised version, last layer first.
+    consumers: tuple[list, list] = ([], [])
+    gradients: list[Weights] = []
     for index in reversed(range(len(layers))):
         weights = layers[index]
-        seen = edge + index * growth
-        own = slice(index * growth, (index + 1) * growth)
-        later = [(scale[own], shift[own], gradient) for scale, shift, gradient in through[1]]
-        of_made = kernels.output_gradient(
-            index, new, upstream, later, constant[edge:][own], slope[edge:][own], dropout.seeds[index], dropout.rate
+        seen = input_channels + index * growth_rate
+        own = slice(index * growth_rate, (index + 1) * growth_rate)  # the layer's share of the new channels
+        later = [(scale[own], shift[own], gradient) for scale, shift, gradient in consumers[1]]
+        output_gradient = kernels.output_gradient(
+            index,
+            new,
+            upstream,
+            later,
+            constant[input_channels:][own],
+            slope[input_channels:][own],
+            dropout.seeds[index],
+            dropout.rate,
         )
 
         norm = _norm(weights, mean[:seen], variance[:seen], epsilon)
-        with tf.control_dependencies([of_made]):  # or all layers' maps would be made again at once
-            before, normalised = kept[index] or (new[..., : index * growth] if index else None, None)
+        with tf.control_dependencies([output_gradient]):  # or the features of all layers would be recomputed at once
+            before, normalised = kept[index] or (new[..., : index * growth_rate] if index else None, None)
             parts = _parts(x, before, weights, norm)
             normalised = normalised or [_normalise(part) for part in parts]
-        of_kernels = [
-            _kernel_gradient(maps, part.kernel, of_made) for maps, part in zip(normalised, parts, strict=True)
+        pairs = [*zip(normalised, parts, strict=True)]
+        kernel_gradients = [_kernel_gradient(features, part.kernel, output_gradient) for features, part in pairs]
+        part_gradients = [_convolved_gradient(features, part.kernel, output_gradient) for features, part in pairs]
+        for consumer, part, gradient in zip(consumers, parts, part_gradients, strict=False):
+            consumer.append((part.scale, part.shift, gradient))
+
+        sums = [
+            kernels.gradient_sums(part.features, part.scale, part.shift, gradient)
+            for part, gradient in zip(parts, part_gradients, strict=True)
         ]
-        of_parts = [_maps_gradient(maps, part.kernel, of_made) for maps, part in zip(normalised, parts, strict=True)]
-        for contributions, part, gradient in zip(through, parts, of_parts, strict=False):
-            contributions.append((part.scale, part.shift, gradient))
-
-        sums = [kernels.gradient_sums(*part[:3], gradient) for part, gradient in zip(parts, of_parts, strict=True)]
-        of_beta, with_maps = _joined(sums)
-        of_gamma = norm.inverse_deviation * (with_maps - norm.mean * of_beta)
-        gradients.insert(0, Weights(of_gamma, of_beta, tf.concat(of_kernels, 2), kernels.channel_sum(of_made)))
-        # A map x also changes the batch's mean and variance, and through them every value: constant + slope x.
-        bend = -norm.scale * norm.inverse_deviation * of_gamma / count
-        rest = [[0, tf.size(mean) - seen]]
-        slope += tf.pad(bend, rest)
-        constant += tf.pad(-norm.scale * of_beta / count - bend * norm.mean, rest)
-    return kernels.input_gradient(x, through[0], constant[:edge], slope[:edge]), gradients
+        beta_gradient, sum_with_x = _concat_pairs(sums)
+        gamma_gradient = norm.inverse_deviation * (sum_with_x - norm.mean * beta_gradient)
+        bias_gradient = kernels.channel_sum(output_gradient)
+        gradients.insert(0, Weights(gamma_gradient, beta_gradient, tf.concat(kernel_gradients, 2), bias_gradient))
+        # A channel x also changes the batch's mean and variance, and through them every normalised value.
+        slope_change = -norm.scale * norm.inverse_deviation * gamma_gradient / count
+        unseen = [[0, tf.size(mean) - seen]]
+        slope += tf.pad(slope_change, unseen)
+        constant += tf.pad(-norm.scale * beta_gradient / count - slope_change * norm.mean, unseen)
+    x_gradient = kernels.input_gradient(x, consumers[0], constant[:input_channels], slope[:input_channels])
+    return x_gradient, gradients
 
 
-def _kernel_gradient(maps: tf.Tensor, kernel: tf.Tensor, upstream: tf.Tensor) -> tf.Tensor:
-    """Gradient of the kernel of a convolution of `maps`."""
-    if maps.dtype == tf.float32:
-        return _conv_filter_gradient(maps, upstream, tf.shape(kernel))
-    # oneDNN is up to twice as fast in bfloat16 with the operands swapped: the few new maps as input.
+def _kernel_gradient(features: tf.Tensor, kernel: tf.Tensor, upstream: tf.Tensor) -> tf.Tensor:
+    """Return the gradient of the kernel that `features` are convolved with."""
+    if features.dtype == tf.float32:
+        return _conv_filter_gradient(features, upstream, tf.shape(kernel))
+    # oneDNN is up to twice as fast in bfloat16 with the operands swapped: the few output channels as input.
     height, width, seen, made = tf.unstack(tf.shape(kernel))
-    swapped = _conv_filter_gradient(upstream, maps, [height, width, made, seen])
+    swapped = _conv_filter_gradient(upstream, features, [height, width, made, seen])
     return tf.transpose(swapped[::-1, ::-1], [0, 1, 3, 2])
 
 
-def _conv_filter_gradient(maps: tf.Tensor, upstream: tf.Tensor, shape: Any) -> tf.Tensor:
+def _conv_filter_gradient(features: tf.Tensor, upstream: tf.Tensor, shape: Any) -> tf.Tensor:
     return tf.raw_ops.Conv2DBackpropFilter(
-        input=maps, filter_sizes=shape, out_backprop=upstream, strides=[1] * 4, padding="SAME"
+        input=features, filter_sizes=shape, out_backprop=upstream, strides=[1] * 4, padding="SAME"
     )
 
 
-def _maps_gradient(maps: tf.Tensor, kernel: tf.Tensor, upstream: tf.Tensor) -> tf.Tensor:
-    """Gradient of the maps of a convolution."""
+def _convolved_gradient(features: tf.Tensor, kernel: tf.Tensor, upstream: tf.Tensor) -> tf.Tensor:
+    """Return the gradient of the `features` that are convolved with `kernel`."""
     return tf.raw_ops.Conv2DBackpropInput(
-        input_sizes=tf.shape(maps), filter=kernel, out_backprop=upstream, strides=[1] * 4, padding="SAME"
+        input_sizes=tf.shape(features), filter=kernel, out_backprop=upstream, strides=[1] * 4, padding="SAME"
     )
 
 
-# -------------------------------------------------------------------------------------------- pieces
+# ------------------------------------------------------------------------------------------- helpers
 
 
 def _norm(weights: Weights, mean: tf.Tensor, variance: tf.Tensor, epsilon: float) -> Norm:
@@ -217,27 +236,29 @@ def _norm(weights: Weights, mean: tf.Tensor, variance: tf.Tensor, epsilon: float
 
 
 def _parts(x: tf.Tensor, new: tf.Tensor | None, weights: Weights, norm: Norm) -> list[Part]:
-    """The block's input and, for all layers but the first, the new maps, each with its share of norm and kernel."""
-    edge = tf.shape(x)[3]
-    parts = [Part(x, norm.scale[:edge], norm.shift[:edge], weights.kernel[:, :, :edge])]
+    """Split norm and kernel between the block's input and, for all layers but the first, the new features."""
+    channels = tf.shape(x)[3]
+    parts = [Part(x, norm.scale[:channels], norm.shift[:channels], weights.kernel[:, :, :channels])]
     if new is not None:
-        parts.append(Part(new, norm.scale[edge:], norm.shift[edge:], weights.kernel[:, :, edge:]))
+        parts.append(Part(new, norm.scale[channels:], norm.shift[channels:], weights.kernel[:, :, channels:]))
     return parts
 
 
 def _normalise(part: Part) -> tf.Tensor:
-    return kernels.normalise(part.maps, part.scale, part.shift)
+    return kernels.normalise(part.features, part.scale, part.shift)
 
 
 def _convolve(parts: list[Part], normalised: list[tf.Tensor]) -> list[tf.Tensor]:
-    return [tf.nn.conv2d(maps, part.kernel, 1, "SAME") for part, maps in zip(parts, normalised, strict=True)]
+    return [tf.nn.conv2d(features, part.kernel, 1, "SAME") for part, features in zip(parts, normalised, strict=True)]
 
 
-def _stacked(maps: list[tf.Tensor]) -> tf.Tensor | None:
-    if len(maps) > 1:
-        return tf.concat(maps, 3)
-    return maps[0] if maps else None
+def _concat_channels(features: list[tf.Tensor]) -> tf.Tensor | None:
+    if len(features) > 1:
+        return tf.concat(features, 3)
+    return features[0] if features else None
 
 
-def _joined(statistics: list[tuple]) -> list[tf.Tensor]:
-    return [tf.concat(values, 0) for values in zip(*statistics, strict=True)]
+def _concat_pairs(pairs: list[tuple[tf.Tensor, tf.Tensor]]) -> tuple[tf.Tensor, tf.Tensor]:
+    """Concatenate the first items of all pairs, and the second items."""
+    first, second = zip(*pairs, strict=True)
+    return tf.concat(first, 0), tf.concat(second, 0)

@@ -1,8 +1,8 @@
-"""PSPNet: Zhao, Shi, Qi, Wang, Jia, "Pyramid Scene Parsing Network", 2017, on ResNet-50, and a lighter kin.
+"""PSPNet: Zhao, Shi, Qi, Wang, Jia, "Pyramid Scene Parsing Network", 2017, on ResNet-50, and a lighter variant.
 
-What a pixel is depends on what the scene is: the encoder's maps are averaged over the whole picture and over 2 x 2,
-3 x 3 and 6 x 6 parts of it, and every pixel sees these averages beside its own maps. An auxiliary head on conv4
-helps training along; inference does without it.
+The class of a pixel depends on the scene: the encoder's features are averaged over the whole image and over 2 x 2,
+3 x 3 and 6 x 6 parts of it, and every pixel sees these averages beside its own features. An auxiliary head on conv4
+helps in training; inference does not use it.
 """
 
 from dataclasses import dataclass
@@ -11,76 +11,76 @@ from typing import Any
 import keras
 from keras import layers
 
-from segmentation.networks.choosing import choose, scaled
 from segmentation.networks.encoder_weights import IMAGENET_MEAN, load_encoder_weights
 from segmentation.networks.layers import (
     PACKAGE,
     AdaptiveAveragePooling,
     ResizeLike,
-    class_scores,
     convolution_norm_relu,
-    prepare_pictures,
+    preprocess,
+    segmentation_head,
 )
 from segmentation.networks.resnet import resnet50
+from segmentation.networks.variants import choose_config, scale_filters
 
 OUTPUT_STRIDE = 8
 BINS = (1, 2, 3, 6)
 
 
 @dataclass(frozen=True)
-class Variant:
-    """What tells one PSPNet from another."""
+class Config:
+    """Hyperparameters of a PSPNet variant."""
 
-    width: float  # times the maps of ResNet-50 and of the paper's heads
-    dropout: float = 0.1  # share of whole maps
+    width: float  # factor on the numbers of filters of ResNet-50 and of the paper's heads
+    dropout: float = 0.1  # share of whole channels
 
 
-# "resnet50" is the paper's; its authors' later code has three 3x3 convolutions for the 7x7 one.
-VARIANTS = {"light": Variant(5 / 32), "resnet50": Variant(1.0)}
+# "resnet50" is the paper's, with ResNet's 7x7 convolution, which the authors' later code replaces by three 3x3.
+CONFIGS = {"light": Config(width=5 / 32), "resnet50": Config(width=1.0)}
 
 
 def pspnet(
-    classes: int,
+    num_classes: int,
     *,
     variant: str = "light",
     width: float | None = None,
     auxiliary: bool = True,
     encoder_weights: str | None = None,
 ) -> keras.Model:
-    """Build a PSPNet: RGB pictures (batch, height, width, 3), 0..255, to logits (..., classes) float32.
+    """Build a PSPNet: RGB images (batch, height, width, 3), 0..255, to logits (..., num_classes) float32.
 
-    Any height and width. `width` multiplies the paper's maps, `None` keeps the variant's. With the `auxiliary` head
-    the network is an `AuxiliaryModel`. `encoder_weights`, "imagenet" or a path, is for "resnet50" alone, see
-    `load_encoder_weights`. Trainable parameters of "resnet50" at 11 classes: 48,950,102, and 46,587,467 without the
-    head. Raises `UserError` for values that no network can have.
+    Works for any height and width. `width` multiplies all numbers of filters; `None` keeps the variant's value. With
+    the `auxiliary` head the network is an `AuxiliaryModel`. `encoder_weights`, "imagenet" or a path, is for "resnet50"
+    only, see `load_encoder_weights`. Trainable parameters of "resnet50" with 11 classes: 48,950,102, and 46,587,467
+    without the auxiliary head. Raises `UserError` for an unknown variant and for impossible values.
     """
-    shape = choose("PSPNet", VARIANTS, variant, width)
-    pictures = keras.Input((None, None, 3), name="pictures")
-    padded = prepare_pictures(pictures, stride=OUTPUT_STRIDE, mean=IMAGENET_MEAN)
-    stages = resnet50(padded, output_stride=OUTPUT_STRIDE, width=shape.width)
+    config = choose_config("PSPNet", CONFIGS, variant, width)
+    images = keras.Input((None, None, 3), name="images")
+    padded = preprocess(images, stride=OUTPUT_STRIDE, mean=IMAGENET_MEAN)
+    stages = resnet50(padded, output_stride=OUTPUT_STRIDE, width=config.width)
 
     x = pyramid_pooling(stages["conv5"])
-    x = convolution_norm_relu(x, scaled(512, shape.width), 3, name="fusion")
-    x = layers.SpatialDropout2D(shape.dropout, name="fusion_dropout")(x)
-    outputs = [class_scores(x, pictures, classes, padded=padded)]
+    x = convolution_norm_relu(x, scale_filters(512, config.width), 3, name="fusion")
+    x = layers.SpatialDropout2D(config.dropout, name="fusion_dropout")(x)
+    outputs = [segmentation_head(x, images, num_classes, padded=padded)]
 
     if auxiliary:
-        x = convolution_norm_relu(stages["conv4"], scaled(256, shape.width), 3, name="auxiliary")
-        x = layers.SpatialDropout2D(shape.dropout, name="auxiliary_dropout")(x)
-        outputs.append(class_scores(x, pictures, classes, padded=padded, prefix="auxiliary_"))
-        network = AuxiliaryModel(pictures, outputs, name=f"pspnet_{variant}")
+        x = convolution_norm_relu(stages["conv4"], scale_filters(256, config.width), 3, name="auxiliary")
+        x = layers.SpatialDropout2D(config.dropout, name="auxiliary_dropout")(x)
+        outputs.append(segmentation_head(x, images, num_classes, padded=padded, prefix="auxiliary_"))
+        network = AuxiliaryModel(images, outputs, name=f"pspnet_{variant}")
     else:
-        network = keras.Model(pictures, outputs[0], name=f"pspnet_{variant}")
+        network = keras.Model(images, outputs[0], name=f"pspnet_{variant}")
     if encoder_weights is not None:
         load_encoder_weights(network, "resnet50", encoder_weights)
     return network
 
 
 def pyramid_pooling(x: Any) -> Any:
-    """The maps and, beside them, their averages over 1, 4, 9 and 36 parts of the picture, as many maps together.
+    """Append averages over 1, 4, 9 and 36 parts of the image to the features, which doubles the number of channels.
 
-    The average over the whole picture keeps its batch norm, which some versions leave out; with batches of one
-    picture that branch can learn nothing but a constant.
+    The average over the whole image keeps its batch norm, which some implementations leave out. With batches of one
+    image that branch can only learn a constant.
     """
     branches = [x]
     for bins in BINS:
@@ -92,28 +92,28 @@ def pyramid_pooling(x: Any) -> Any:
 
 @keras.saving.register_keras_serializable(PACKAGE)
 class AuxiliaryModel(keras.Model):
-    """A network of two outputs, (logits, auxiliary logits), the second of which counts in the training loss alone.
+    """A network with two outputs, (logits, auxiliary logits); the second only adds to the training loss.
 
-    Called with `training=True` it gives both, otherwise the logits alone: compile, `fit`, `evaluate` and `predict`
-    as if there were one output. The file for inference is saved without the second.
+    Called with `training=True` it returns both, otherwise only the logits: use compile, `fit`, `evaluate` and `predict`
+    as with one output. The file for inference is saved without the auxiliary head.
     """
 
     AUXILIARY_WEIGHT = 0.4  # the paper's
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
-        """(logits, auxiliary logits) in training, otherwise logits; each (batch, height, width, classes)."""
+        """Return (logits, auxiliary logits) in training, else the logits; each (batch, height, width, num_classes)."""
         logits, auxiliary = super().call(inputs, training=training, mask=mask)
         return (logits, auxiliary) if training else logits
 
     @property
     def output_shape(self) -> tuple:
-        """(batch, height, width, classes) of the logits, unknown sizes None."""
+        """(batch, height, width, num_classes) of the logits; unknown sizes are None."""
         return tuple(self.outputs[0].shape)
 
     def compute_loss(
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
     ) -> Any:
-        """The compiled loss of the logits and, in training, 0.4 times that of the auxiliary logits."""
+        """Return the compiled loss of the logits plus, in training, 0.4 times that of the auxiliary logits."""
         if not training:
             return super().compute_loss(x, y, y_pred, sample_weight, training)
         logits, auxiliary = y_pred
@@ -121,6 +121,6 @@ class AuxiliaryModel(keras.Model):
         return loss + self.AUXILIARY_WEIGHT * self._compile_loss(y, auxiliary, sample_weight)
 
     def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict:
-        """The compiled metrics, of the logits alone."""
+        """Return the compiled metrics of the logits, without the auxiliary ones."""
         logits = y_pred[0] if isinstance(y_pred, tuple | list) else y_pred
         return super().compute_metrics(x, y, logits, sample_weight)

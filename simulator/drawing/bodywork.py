@@ -34,8 +34,10 @@ CAP = len(CAP_SCALES)
 
 @dataclass(frozen=True)
 class Skin:
-    """A lofted body. points, normals: (rows, columns, 3), rows from nose to tail, columns from the left sill
-    over the top to the right sill.
+    """A lofted body.
+
+    points, normals: (rows, columns, 3), rows from nose to tail, columns from the left sill over the top to the right
+    sill.
     """
 
     points: np.ndarray

@@ -16,7 +16,9 @@ WINDOW_COLOUR = (1.0, 0.70, 0.36)
 
 
 class Lamps(NamedTuple):
-    """Street lamps. heads (n, 3): positions. cells (rows, columns, 4): indices of the lamps nearest to each square of
+    """Street lamps.
+
+    heads (n, 3): positions. cells (rows, columns, 4): indices of the lamps nearest to each square of
     the ground, then -1. corner (2,): of the first square. cell: side of a square in metres.
     """
 

@@ -84,7 +84,9 @@ class Look:
 
 
 class Triangles(NamedTuple):
-    """n triangles. vertices: (n, 9). attributes (n, 20): texture u, v of three corners, three normals,
+    """A list of n triangles.
+
+    vertices: (n, 9). attributes (n, 20): texture u, v of three corners, three normals,
     colour, gloss, glow. texture, flags, label, lamp, lift: (n,). object (n,): number in instance images.
     """
 
@@ -187,7 +189,9 @@ class Mesh:
         normals: np.ndarray | None = None,
         colours: np.ndarray | None = None,
     ) -> None:
-        """Add triangles (n, 3, 3). uv: (n, 3, 2) or (3, 2). normals: (n, 3, 3), those of the planes if None.
+        """Add triangles (n, 3, 3).
+
+        uv: (n, 3, 2) or (3, 2). normals: (n, 3, 3), those of the planes if None.
         colours: (n, 3), in place of the colour of the look.
         """
         self.parts.append(Part(np.asarray(corners, np.float32).reshape(-1, 3, 3), look, uv, normals, colours))

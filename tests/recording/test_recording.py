@@ -2,29 +2,31 @@
 
 import re
 import signal
-import time
 
 import carla
 import cv2
 import numpy as np
 import pytest
 
+from recording.preview import FrameCounts, open_preview
+from recording.sensors import View
 from segmentation.dataset.check import check_folder
-from segmentation.labels import carla_table, read_labels
-from segmentation.recording.frames import COLUMNS
-from tests.recording.conftest import assert_whole, rows_of
+from segmentation.dataset.layout import FRAME_COLUMNS
+from segmentation.labels import carla_label_table, read_label_table
+from tests.harness.processes import wait_until
+from tests.harness.recorders import assert_complete, read_rows
 
 CAMERAS = ("--cameras", *["1.2", "0", "1.7", "0", "0", "0"], *["1.2", "0.4", "1.5", "-8", "40", "0"])
 
 
-def test_a_sweep_records_towns_and_weathers_through_two_cameras_with_depth_and_instances(town, record, tmp_path):
-    recorder = record(
+def test_all_towns_and_weathers_are_recorded_by_two_cameras_with_depth_and_instances(town, start_recorder, tmp_path):
+    recorder = start_recorder(
         town, tmp_path, "--towns", "Eastfield", "Millbrook", "--weathers", "ClearNoon", "HardRainSunset",
-        "--pictures", 3, *CAMERAS, "--depth", "--instance",
+        "--images", 3, *CAMERAS, "--extra-sensors", "depth", "instance",
     )  # fmt: skip
-    assert recorder.end(120) == 0, recorder.output
-    rows = assert_whole(tmp_path, ("depth", "instance"))
-    assert len(rows) == 2 * 2 * 2 * 3 and list(rows[0]) == list(COLUMNS)
+    assert recorder.wait(120) == 0, recorder.output
+    rows = assert_complete(tmp_path, ("depth", "instance"))
+    assert len(rows) == 2 * 2 * 2 * 3 and list(rows[0]) == list(FRAME_COLUMNS)
     runs = {(row["run"], row["town"], row["weather"], row["camera"]) for row in rows}
     assert len(runs) == 8 == len({run for run, *_ in runs})
     assert all(part in run for run, *parts in runs for part in parts)
@@ -35,7 +37,7 @@ def test_a_sweep_records_towns_and_weathers_through_two_cameras_with_depth_and_i
         instance = cv2.imread(str(tmp_path / f"instance/instance_{row['name']}.png"))[..., 2]
         coloured = cv2.imread(str(tmp_path / f"seg/seg_{row['name']}.png"))[..., ::-1]
         np.testing.assert_array_equal(ids, instance)
-        np.testing.assert_array_equal(coloured, read_labels(tmp_path / "labels.csv").colourise_ids(ids))
+        np.testing.assert_array_equal(coloured, read_label_table(tmp_path / "labels.csv").colourise_ids(ids))
         by_frame.setdefault((row["town"], row["weather"], row["frame"]), []).append(row)
     assert all(
         len(pair) == 2 and len({row["time"] for row in pair}) == 1
@@ -47,50 +49,50 @@ def test_a_sweep_records_towns_and_weathers_through_two_cameras_with_depth_and_i
     assert town.settings() == (False, None) and town.leftovers() == 0
 
 
-def test_every_triple_is_of_one_tick_though_the_disk_is_slower_than_the_server(plain, record, tmp_path):
-    recorder = record(plain, tmp_path, "--pictures", 150, "--keep-metres", 0, "--writers", 1)
-    assert recorder.end() == 0, recorder.output
-    rows = assert_whole(tmp_path)
+def test_image_and_labels_are_of_one_tick_even_if_writing_is_slow(stub_town, start_recorder, tmp_path):
+    recorder = start_recorder(stub_town, tmp_path, "--images", 150, "--keep-metres", 0, "--writers", 1)
+    assert recorder.wait() == 0, recorder.output
+    rows = assert_complete(tmp_path)
     for row in rows:
         blue, green, red = cv2.imread(str(tmp_path / f"rgb/rgb_{row['name']}.png"))[0, 0].astype(int)
         label = cv2.imread(str(tmp_path / f"seg_raw/seg_raw_{row['name']}.png"), cv2.IMREAD_UNCHANGED)[0, 0]
         assert (blue + 256 * green + 65536 * red) % 29 == label
     frames = [int(row["frame"]) for row in sorted(rows, key=lambda row: row["name"])]
-    # Nothing is too alike here, so that a frame that is missing was lost.
+    # No frame is skipped as too similar here, so a missing one would have been lost.
     assert frames == list(range(frames[0], frames[0] + 150))
 
 
-def test_the_same_command_goes_on_and_then_has_nothing_left_to_do(plain, record, tmp_path):
-    assert record(plain, tmp_path, "--pictures", 5).end() == 0
+def test_same_command_continues_and_then_has_nothing_left_to_do(stub_town, start_recorder, tmp_path):
+    assert start_recorder(stub_town, tmp_path, "--images", 5).wait() == 0
     before = {path: path.read_bytes() for path in tmp_path.glob("*/*.png")}
-    assert record(plain, tmp_path, "--pictures", 9).end() == 0
-    assert len(assert_whole(tmp_path)) == 9
+    assert start_recorder(stub_town, tmp_path, "--images", 9).wait() == 0
+    assert len(assert_complete(tmp_path)) == 9
     assert all(path.read_bytes() == content for path, content in before.items())
-    again = record(plain, tmp_path, "--pictures", 9)
-    assert again.end() == 0 and "recorded already" in again.output and len(rows_of(tmp_path)) == 9
+    again = start_recorder(stub_town, tmp_path, "--images", 9)
+    assert again.wait() == 0 and "already recorded" in again.output and len(read_rows(tmp_path)) == 9
 
 
-def test_autopilot_drives_and_its_speed_is_told(plain, record, tmp_path):
-    recorder = record(plain, tmp_path, "--driving", "autopilot", "--pictures", 12, "--keep-metres", 1)
-    assert recorder.end() == 0, recorder.output
-    rows = assert_whole(tmp_path)
+def test_autopilot_drives_and_its_speed_is_recorded(stub_town, start_recorder, tmp_path):
+    recorder = start_recorder(stub_town, tmp_path, "--driving", "autopilot", "--images", 12, "--keep-metres", 1)
+    assert recorder.wait() == 0, recorder.output
+    rows = assert_complete(tmp_path)
     assert max(float(row["speed"]) for row in rows) > 3
     places = np.array([[float(row["x"]), float(row["y"])] for row in rows])
     assert np.linalg.norm(places[-1] - places[0]) > 10
 
 
-def test_pictures_of_a_car_that_stands_are_skipped_and_counted(plain, record, tmp_path):
-    recorder = record(
-        plain, tmp_path, "--pictures", 5, "--keep-change", 2, "--step-metres", 0.5, "--keep-metres", 2,
+def test_images_of_a_standing_car_are_skipped_and_counted(stub_town, start_recorder, tmp_path):
+    recorder = start_recorder(
+        stub_town, tmp_path, "--images", 5, "--keep-change", 2, "--step-metres", 0.5, "--keep-metres", 2,
         "--jump-metres", 0,
     )  # fmt: skip
-    assert recorder.end() == 0, recorder.output
+    assert recorder.wait() == 0, recorder.output
     assert re.search(r"5 kept, 1[26] skipped, 0 dropped", recorder.output), recorder.output
 
 
-def test_colours_are_those_of_the_clients_palette_for_every_id(plain):
-    table = read_labels(carla_table(plain.client().get_server_version()))
-    world = plain.client().get_world()
+def test_colours_of_all_ids_are_those_of_the_client(stub_town):
+    table = read_label_table(carla_label_table(stub_town.client().get_server_version()))
+    world = stub_town.client().get_world()
     world.apply_settings(carla.WorldSettings(synchronous_mode=True, fixed_delta_seconds=0.05))
     blueprint = world.get_blueprint_library().find("sensor.camera.semantic_segmentation")
     camera = world.spawn_actor(blueprint, carla.Transform())
@@ -113,7 +115,7 @@ def test_colours_are_those_of_the_clients_palette_for_every_id(plain):
     assert seen == {row.id: list(row.colour) for row in table.rows}
 
 
-def test_the_flow_of_the_stock_recorder_works_beside_it(town):
+def test_calls_of_the_official_recording_example_work(town):
     world = town.client().get_world()
     world.apply_settings(carla.WorldSettings(synchronous_mode=True, fixed_delta_seconds=0.05))
     library = world.get_blueprint_library()
@@ -133,9 +135,7 @@ def test_the_flow_of_the_stock_recorder_works_beside_it(town):
         vehicle.set_transform(waypoint.transform)
         ticks.append(world.tick(60.0))
         assert vehicle.get_location().distance(waypoint.transform.location) < 1e-3
-    last = time.monotonic() + 30
-    while len(frames) < len(ticks) and time.monotonic() < last:  # images arrive in a thread of the client's
-        time.sleep(0.01)
+    wait_until(lambda: len(frames) >= len(ticks), 30)  # images arrive in a thread of the client
     sensor.stop()
     sensor.destroy()
     vehicle.destroy()
@@ -144,36 +144,37 @@ def test_the_flow_of_the_stock_recorder_works_beside_it(town):
 
 
 @pytest.mark.parametrize("width", [1200, 240])
-def test_window_shows_the_overlay_and_escape_stops_cleanly(width):
+def test_preview_shows_the_overlay_and_escape_stops(width):
     pygame = pytest.importorskip("pygame")
-    from segmentation.recording.watching import Tally, open_window
-
-    table = read_labels(carla_table("0.9.16"))
-    rgb, ids = np.full((width // 2, width, 3), 100, np.uint8), np.full((width // 2, width), 1, np.uint8)
+    table = read_label_table(carla_label_table("0.9.16"))
+    images = {"rgb": np.full((width // 2, width, 3), 100, np.uint8), "ids": np.full((width // 2, width), 1, np.uint8)}
+    view = View(images, (0.0,) * 6, fov=90.0, time=0.0, frame=0)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SDL_VIDEODRIVER", "dummy")
-        with open_window(True, table) as window:
-            assert window.show(rgb, ids, "run", Tally(1, 2, 3))
+        with open_preview(True, table) as preview:
+            preview.show(view, "run", FrameCounts(1, 2, 3))
+            assert not preview.stopped
             screen = pygame.display.get_surface()
             assert screen.get_size() == (960, 480)
-            # Roads are 128, 64, 128: 55 % picture, 45 % label.
+            # Roads are 128, 64, 128: 55 % image, 45 % label.
             assert screen.get_at((480, 400))[:3] == (113, 84, 113)
             pygame.event.post(pygame.event.Event(pygame.KEYDOWN, key=pygame.K_ESCAPE))
-            assert not window.show(rgb, ids, "run", Tally())
+            preview.show(view, "run", FrameCounts())
+            assert preview.stopped
 
 
-def test_without_a_display_it_records_headless(plain, record, tmp_path):
-    recorder = record(plain, tmp_path, "--pictures", 2, "--window", DISPLAY="", WAYLAND_DISPLAY="")
-    assert recorder.end() == 0, recorder.output
-    assert len(assert_whole(tmp_path)) == 2
+def test_recording_needs_no_display(stub_town, start_recorder, tmp_path):
+    recorder = start_recorder(stub_town, tmp_path, "--images", 2, "--window", DISPLAY="", WAYLAND_DISPLAY="")
+    assert recorder.wait() == 0, recorder.output
+    assert len(assert_complete(tmp_path)) == 2
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_ends_it_with_everything_put_back_and_written(plain, record, tmp_path, number, status):
-    recorder = record(plain, tmp_path, "--pictures", 100_000, "--keep-metres", 0)
-    recorder.wait_for_pictures(10)
+def test_signal_stops_recording_and_restores_the_server(stub_town, start_recorder, tmp_path, number, status):
+    recorder = start_recorder(stub_town, tmp_path, "--images", 100_000, "--keep-metres", 0)
+    recorder.wait_for_images(10)
     recorder.process.send_signal(number)
-    assert recorder.end(20) == status, recorder.output
+    assert recorder.wait(20) == status, recorder.output
     assert "Traceback" not in recorder.output
-    assert len(assert_whole(tmp_path)) >= 10
-    assert plain.settings() == (False, None) and plain.leftovers() == 0
+    assert len(assert_complete(tmp_path)) >= 10
+    assert stub_town.settings() == (False, None) and stub_town.leftovers() == 0

@@ -1,6 +1,6 @@
-"""Write max_unpooling.npz: what PyTorch makes of pooling with indices and unpooling. Needs torch, which tests do not.
+"""Write max_unpooling.npz, PyTorch's results of pooling with indices and unpooling.
 
-python tests/reference/make_max_unpooling.py
+Run `python tests/reference/make_max_unpooling.py` where torch is installed; the tests do not need it.
 """
 
 from pathlib import Path
@@ -10,13 +10,16 @@ import torch
 from torch.nn.functional import max_pool2d, max_unpool2d
 
 SIZES = [(6, 8), (7, 9), (5, 2), (2, 7), (8, 5)]  # (height, width), even and odd
-MAPS = 3
+CHANNELS = 3
 
 
 def reference_case(height: int, width: int, seed: int) -> dict[str, torch.Tensor]:
-    """Small whole numbers, so that many windows have ties and nothing is rounded."""
+    """Compute one size's tensors, (batch, channels, height, width), by name.
+
+    All values are small integers, so that many windows have ties and nothing is rounded.
+    """
     torch.manual_seed(seed)
-    x = torch.randint(-3, 4, (2, MAPS, height, width)).float().requires_grad_()
+    x = torch.randint(-3, 4, (2, CHANNELS, height, width)).float().requires_grad_()
     pooled, indices = max_pool2d(x, 2, return_indices=True)
     unpooled = max_unpool2d(pooled, indices, 2, output_size=x.shape)
     pooled_weights = torch.randint(-9, 10, pooled.shape).float()
@@ -35,7 +38,7 @@ def reference_case(height: int, width: int, seed: int) -> dict[str, torch.Tensor
 
 
 def main() -> None:
-    """Every size's tensors as int8, (batch, height, width, maps), under names such as 6x8_pooled."""
+    """Write all tensors as int8, (batch, height, width, channels), under names such as 6x8_pooled."""
     arrays = {}
     for seed, (height, width) in enumerate(SIZES):
         for name, tensor in reference_case(height, width, seed).items():

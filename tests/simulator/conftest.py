@@ -1,17 +1,19 @@
-"""What the tests of the protocol share: a simulator, a client, a world in synchronous mode."""
+"""Fixtures of the simulator's tests: a town, a client, a world in synchronous mode."""
 
 import pytest
 
-carla = pytest.importorskip("carla", reason="the tests of the protocol need the carla package")
+pytest.importorskip("carla", reason="the simulator's tests need the carla package")
 
-from processes import running_town  # noqa: E402
+import carla
+
+from tests.harness.towns import running_stub_town
 
 DELTA = 0.05
 
 
 @pytest.fixture(scope="session", autouse=True)
 def client_cache(tmp_path_factory):
-    """The client keeps navigation meshes under the home folder: not under the user's, while tests run."""
+    """Keep the client's cache of navigation meshes out of the user's home folder."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
         yield
@@ -19,7 +21,8 @@ def client_cache(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def town():
-    with running_town() as town:
+    """Run a stub town whose images are checksums of all that the renderer is given."""
+    with running_stub_town("--images", "checksum") as town:
         yield town
 
 
@@ -30,7 +33,7 @@ def client(town):
 
 @pytest.fixture
 def world(client):
-    """A new episode in synchronous mode."""
+    """Start a new episode in synchronous mode."""
     world = client.load_world("Eastfield")
     world.apply_settings(carla.WorldSettings(synchronous_mode=True, fixed_delta_seconds=DELTA))
     yield world
@@ -39,8 +42,10 @@ def world(client):
 
 @pytest.fixture
 def spawn(world):
-    """Spawns an actor by its blueprint's id, with attributes, and keeps hold of it: the client would stop a
-    sensor that nobody refers to."""
+    """Spawn actors by the ids of their blueprints, with attributes.
+
+    The actors are kept until the end of the test: the client stops a sensor that nobody refers to.
+    """
     library, actors = world.get_blueprint_library(), []
 
     def spawn(name, transform=None, attach_to=None, **attributes):

@@ -1,15 +1,16 @@
-"""Equal map, seed and calls give equal bytes; for real pictures see test_pictures."""
+"""Equal map, seed and calls give equal bytes; for rendered images see test_images."""
 
 import queue
 
 import carla
-from processes import running_town
+
+from tests.harness.towns import running_stub_town
 
 SIZE = {"image_size_x": 32, "image_size_y": 24}
 
 
-def live(town, ticks):
-    """What a client sees of an episode with traffic: poses, lights and pictures of every tick."""
+def run_episode(town, ticks):
+    """Return poses, traffic lights and images of every tick of an episode with traffic, as a client receives them."""
     world = town.client().get_world()
     world.apply_settings(carla.WorldSettings(synchronous_mode=True, fixed_delta_seconds=0.05))
     world = town.client().reload_world(False)
@@ -19,7 +20,7 @@ def live(town, ticks):
     for name, value in SIZE.items():
         blueprint.set_attribute(name, str(value))
     camera = world.spawn_actor(blueprint, carla.Transform(carla.Location(z=2.0)), attach_to=cars[0])
-    images, seen = queue.Queue(), []
+    images, received = queue.Queue(), []
     camera.listen(images.put)
     for tick in range(ticks):
         for car, throttle in zip(cars, (0.5, 0.7, 0.9), strict=True):
@@ -28,16 +29,16 @@ def live(town, ticks):
         image = images.get(timeout=60.0)
         poses = [(p.location.x, p.location.y, p.rotation.yaw) for p in (car.get_transform() for car in cars)]
         lights = [light.get_state() for light in world.get_actors().filter("traffic.traffic_light")]
-        seen.append((poses, lights, bytes(image.raw_data)))
+        received.append((poses, lights, bytes(image.raw_data)))
     camera.stop()
     world.apply_settings(carla.WorldSettings())
-    return seen
+    return received
 
 
-def test_two_simulators_give_the_same_bytes():
+def test_two_simulators_send_the_same_bytes():
     runs = []
     for _ in range(2):
-        with running_town() as town:
-            runs.append(live(town, 60))
+        with running_stub_town("--images", "checksum") as town:
+            runs.append(run_episode(town, 60))
     assert runs[0] == runs[1]
     assert runs[0][0][2] != runs[0][-1][2], "nothing moved"

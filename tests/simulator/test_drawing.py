@@ -1,16 +1,16 @@
-"""Pictures of the town: exact labels, agreeing outlines, true depth, equal bytes, weathers that differ."""
+"""Images of the town: exact labels, matching outlines, correct depth, equal bytes, distinct weathers."""
 
 from itertools import combinations
 
 import numpy as np
 import pytest
 
-from simulator.catalogue import CATALOGUE
+from simulator.actor_catalogue import CATALOGUE
+from simulator.drawing.compositing import MAX_DEPTH, depth_image
 from simulator.drawing.mesh import ROAD, ROAD_LINE, SKY
 from simulator.drawing.models import Library, body_model
-from simulator.drawing.picture import FAR, depth_picture
 from simulator.drawing.renderer import KINDS, Body, Camera, Renderer, mirror_view, view_of
-from simulator.drawing.sheet import PRESETS, light_states, traffic
+from simulator.drawing.sheet import PRESETS, light_states, place_traffic
 from simulator.drawing.street import triangulate
 from simulator.geometry import Transform
 from simulator.roads.maps import MAPS, build_map
@@ -41,13 +41,13 @@ def cameras(pose, *kinds, width=WIDTH, height=HEIGHT):
 
 def metres(depth):
     blue, green, red = (depth[..., c].astype(float) for c in range(3))
-    return (red + 256 * green + 65536 * blue) / (256**3 - 1) * FAR
+    return (red + 256 * green + 65536 * blue) / (256**3 - 1) * MAX_DEPTH
 
 
-def test_every_id_occurs_and_no_other(networks, towns):
+def test_all_and_only_the_known_ids_occur(networks, towns):
     found = set()
     for name, network in networks.items():
-        bodies = traffic(network, 1)
+        bodies = place_traffic(network, 1)
         for start in network.spawn_points()[::9]:
             pose = Transform(start.x, start.y, 2.4, -6.0, start.yaw)
             (labels,) = towns[name].render(cameras(pose, "semantic_segmentation"), bodies, NOON, {}, 0.0)
@@ -57,14 +57,14 @@ def test_every_id_occurs_and_no_other(networks, towns):
     assert found == IDS
 
 
-def test_edges_of_labels_lie_on_edges_of_the_picture(networks, towns):
+def test_label_edges_lie_on_image_edges(networks, towns):
     network = networks["Millbrook"]
-    bodies = traffic(network, 1)
+    bodies = place_traffic(network, 1)
     strength = np.zeros((5, 5))
     for start in network.spawn_points()[::13]:
         pose = Transform(start.x, start.y, 1.8, -4.0, start.yaw)
-        wanted = cameras(pose, "rgb", "semantic_segmentation")
-        rgb, labels = towns["Millbrook"].render(wanted, bodies, NOON, {}, 0.0)
+        requested = cameras(pose, "rgb", "semantic_segmentation")
+        rgb, labels = towns["Millbrook"].render(requested, bodies, NOON, {}, 0.0)
         grey, label = rgb[..., :3].astype(float).mean(axis=2), labels[..., 2]
         gradient = np.maximum(
             np.abs(np.roll(grey, -1, 1) - np.roll(grey, 1, 1)),
@@ -78,13 +78,13 @@ def test_edges_of_labels_lie_on_edges_of_the_picture(networks, towns):
     assert np.unravel_index(strength.argmax(), strength.shape) == (2, 2)
 
 
-def test_depth_of_the_road_is_that_of_the_plane(networks, towns):
+def test_depth_of_the_road_matches_the_ground_plane(networks, towns):
     pose = street_view(networks["Eastfield"])
-    wanted = cameras(pose, "depth", "semantic_segmentation")
-    depth, labels = towns["Eastfield"].render(wanted, [], NOON, {}, 0.0)
-    view = view_of(wanted[0])
+    requested = cameras(pose, "depth", "semantic_segmentation")
+    depth, labels = towns["Eastfield"].render(requested, [], NOON, {}, 0.0)
+    view = view_of(requested[0])
     rows, columns = np.nonzero(np.isin(labels[..., 2], (ROAD, ROAD_LINE)))
-    lower = rows > HEIGHT * 0.6  # nearer than about 15 m: a pixel's quarter is worth little there
+    lower = rows > HEIGHT * 0.6  # nearer than about 15 m, where a quarter of a pixel makes little difference
     rows, columns = rows[lower], columns[lower]
     down = -(
         view.rows[0, 2] * (columns + 0.5 - view.centre_x) / view.focal
@@ -101,71 +101,71 @@ def test_depth_of_a_vehicle_and_of_the_sky(networks, towns):
     at = pose.location() + 12.0 * ahead / np.linalg.norm(ahead)
     bus = Body(77, "vehicle.mitsubishi.citybus", Transform(at[0], at[1], 0.0, 0.0, pose.yaw), (200, 30, 30))
     level = Transform(pose.x, pose.y, 1.7, 0.0, pose.yaw)
-    wanted = cameras(level, "depth", "semantic_segmentation", "instance_segmentation")
-    depth, labels, instance = towns["Eastfield"].render(wanted, [bus], NOON, {}, 0.0)
+    requested = cameras(level, "depth", "semantic_segmentation", "instance_segmentation")
+    depth, labels, instance = towns["Eastfield"].render(requested, [bus], NOON, {}, 0.0)
     rear = 12.0 - CATALOGUE[bus.type_id].extent[0]
     assert metres(depth)[HEIGHT // 2, WIDTH // 2] == pytest.approx(rear, abs=0.1)
     assert instance[HEIGHT // 2, WIDTH // 2].tolist() == [0, 77, 16, 255]
     sky = labels[..., 2] == SKY
     assert sky.any()
-    assert (metres(depth)[sky] == FAR).all()
+    assert (metres(depth)[sky] == MAX_DEPTH).all()
 
 
-def test_depth_picture_holds_24_bits():
-    given = np.array([[0.0, 0.37, 12.345, 999.0, FAR, 5000.0]], np.float32)
-    np.testing.assert_allclose(metres(depth_picture(given)), np.minimum(given, FAR), atol=1e-4)
+def test_depth_image_has_24_bits():
+    given = np.array([[0.0, 0.37, 12.345, 999.0, MAX_DEPTH, 5000.0]], np.float32)
+    np.testing.assert_allclose(metres(depth_image(given)), np.minimum(given, MAX_DEPTH), atol=1e-4)
 
 
-def test_equal_calls_give_equal_bytes(networks):
+def test_equal_calls_return_equal_bytes(networks):
     network = networks["Westgate"]
-    bodies, states = traffic(network, 1), light_states(network)
-    wanted = [c for n in (3, 21) for c in cameras(street_view(network, n), *KINDS)]
+    bodies, states = place_traffic(network, 1), light_states(network)
+    requested = [c for n in (3, 21) for c in cameras(street_view(network, n), *KINDS)]
     first, second = Renderer(network, 1), Renderer(network, 1)
     for weather in (PRESETS["HardRainNight"], NOON):
-        one = first.render(wanted, bodies, weather, states, 3.25)
-        # what a renderer has drawn before must not matter
+        one = first.render(requested, bodies, weather, states, 3.25)
+        # earlier images must not matter
         second.render(cameras(street_view(network, 40), "rgb"), bodies[::2], PRESETS["WetSunset"], {}, 9.0)
-        other = second.render(wanted, bodies, weather, states, 3.25)
+        other = second.render(requested, bodies, weather, states, 3.25)
         assert all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
 
 
-def test_cameras_are_answered_in_order_and_size(networks, towns):
+def test_images_have_the_order_and_size_of_the_cameras(networks, towns):
     pose = street_view(networks["Eastfield"])
-    wanted = [
+    requested = [
         Camera("rgb", pose, 64, 48, 90.0),
         Camera("depth", pose, 80, 48, 60.0),
         Camera("rgb", pose, 64, 48, 90.0),
     ]
-    pictures = towns["Eastfield"].render(wanted, [], NOON, {}, 0.0)
-    assert [p.shape for p in pictures] == [(48, 64, 4), (48, 80, 4), (48, 64, 4)]
-    assert all(p.dtype == np.uint8 for p in pictures)
-    assert np.array_equal(pictures[0], pictures[2])
+    images = towns["Eastfield"].render(requested, [], NOON, {}, 0.0)
+    assert [image.shape for image in images] == [(48, 64, 4), (48, 80, 4), (48, 64, 4)]
+    assert all(image.dtype == np.uint8 for image in images)
+    assert np.array_equal(images[0], images[2])
     with pytest.raises(ValueError, match="lidar"):
         towns["Eastfield"].render(cameras(pose, "lidar"), [], NOON, {}, 0.0)
 
 
 def test_weathers_look_different(networks, towns):
     pose = street_view(networks["Millbrook"], 5)
-    pictures = {}
+    images = {}
     for name, weather in PRESETS.items():
         (rgb,) = towns["Millbrook"].render(cameras(pose, "rgb", width=80, height=56), [], weather, {}, 2.0)
-        pictures[name] = rgb[..., :3].astype(float)
-    for one, other in combinations(pictures, 2):
-        assert np.abs(pictures[one] - pictures[other]).mean() > 2.5, (one, other)
-    mean = {name: picture.mean() for name, picture in pictures.items()}
+        images[name] = rgb[..., :3].astype(float)
+    for one, other in combinations(images, 2):
+        assert np.abs(images[one] - images[other]).mean() > 2.5, (one, other)
+    mean = {name: image.mean() for name, image in images.items()}
     assert mean["ClearNight"] < 0.6 * mean["ClearNoon"]
-    warmth = {name: picture[..., 2].mean() / picture[..., 0].mean() for name, picture in pictures.items()}
+    warmth = {name: image[..., 2].mean() / image[..., 0].mean() for name, image in images.items()}
     assert warmth["ClearSunset"] > 1.1 * warmth["ClearNoon"]
 
 
 def test_weather_does_not_change_labels(networks, towns):
     pose = street_view(networks["Westgate"], 9)
-    bodies = traffic(networks["Westgate"], 1)
-    wanted = cameras(pose, "semantic_segmentation")
-    pictures = [
-        towns["Westgate"].render(wanted, bodies, PRESETS[w], {}, 0.0)[0] for w in ("ClearNoon", "HardRainNight")
+    bodies = place_traffic(networks["Westgate"], 1)
+    requested = cameras(pose, "semantic_segmentation")
+    images = [
+        towns["Westgate"].render(requested, bodies, PRESETS[w], {}, 0.0)[0] for w in ("ClearNoon", "HardRainNight")
     ]
-    assert np.array_equal(*pictures)
+    assert np.array_equal(*images)
 
 
 def test_a_traffic_light_shows_its_state(networks, towns):
@@ -174,20 +174,20 @@ def test_a_traffic_light_shows_its_state(networks, towns):
     turn = np.radians(signal.transform.yaw)
     x, y = signal.transform.x + 5.0 * np.cos(turn), signal.transform.y + 5.0 * np.sin(turn)
     pose = Transform(x, y, 2.8, 0.0, signal.transform.yaw + 180.0)
-    wanted = [
+    requested = [
         Camera("rgb", pose, WIDTH, HEIGHT, 40.0),
         Camera("semantic_segmentation", pose, WIDTH, HEIGHT, 40.0),
     ]
     shown = {}
     for state in ("red", "green"):
-        rgb, labels = towns["Eastfield"].render(wanted, [], NOON, {signal.id: state}, 0.0)
+        rgb, labels = towns["Eastfield"].render(requested, [], NOON, {signal.id: state}, 0.0)
         head = rgb[labels[..., 2] == 7].astype(float)
         shown[state] = (head[:, 2] - head[:, 1]).max(), (head[:, 1] - head[:, 2]).max()
     assert shown["red"][0] > 100 > shown["green"][0]
     assert shown["green"][1] > 60 > shown["red"][1]
 
 
-def test_lamps_of_a_vehicle_follow_its_light_bits(networks, towns):
+def test_brake_lights_follow_the_light_bits(networks, towns):
     pose = street_view(networks["Eastfield"])
     ahead = pose.forward() * [1, 1, 0]
     at = pose.location() + 7.0 * ahead / np.linalg.norm(ahead)
@@ -199,7 +199,7 @@ def test_lamps_of_a_vehicle_follow_its_light_bits(networks, towns):
     assert reds[1] > reds[0] + 5
 
 
-def test_wet_ground_mirrors_what_stands_on_it(networks, towns):
+def test_the_mirror_view_shows_ground_points_at_the_same_place(networks, towns):
     pose = street_view(networks["Westgate"], 3)
     view = view_of(cameras(pose, "rgb")[0])
     mirrored = mirror_view(view)
@@ -240,7 +240,7 @@ def test_coarser_levels_have_fewer_triangles():
         assert counts[-1] < 0.5 * counts[0]
 
 
-def test_triangulation_fills_a_bent_outline():
+def test_triangulation_fills_a_concave_outline():
     outline = np.array([(0, 0), (4, 0), (4, 1), (1, 1), (1, 3), (4, 3), (4, 4), (0, 4)], float)
     a, b, c = (outline[triangulate(outline)[:, k]] for k in range(3))
     area = ((b - a)[:, 0] * (c - a)[:, 1] - (b - a)[:, 1] * (c - a)[:, 0]) / 2
@@ -248,10 +248,10 @@ def test_triangulation_fills_a_bent_outline():
     assert area.sum() == pytest.approx(10.0)
 
 
-def test_nothing_stands_on_the_road(networks, towns):
+def test_the_road_is_clear(networks, towns):
     for name, network in networks.items():
         for start in network.spawn_points()[::7]:
             above = Transform(start.x, start.y, 3.0, -90.0, start.yaw)
-            wanted = [Camera("semantic_segmentation", above, 16, 16, 40.0)]
-            (labels,) = towns[name].render(wanted, [], NOON, {}, 0.0)
+            requested = [Camera("semantic_segmentation", above, 16, 16, 40.0)]
+            (labels,) = towns[name].render(requested, [], NOON, {}, 0.0)
             assert np.isin(labels[..., 2], (ROAD, ROAD_LINE)).all()

@@ -1,3 +1,5 @@
+"""OpenDRIVE text as the client and the reader understand it."""
+
 import math
 
 import carla
@@ -6,7 +8,8 @@ import pytest
 
 from simulator.geometry import wrap_degrees
 from simulator.roads.maps import MAPS, build_map
-from simulator.roads.opendrive_writer import parse_opendrive, to_opendrive
+from simulator.roads.opendrive_reader import parse_opendrive
+from simulator.roads.opendrive_writer import to_opendrive
 
 LANE_TYPES = {
     "driving": carla.LaneType.Driving,
@@ -33,7 +36,7 @@ def assert_waypoint_at(waypoint, pose):
     assert abs(wrap_degrees(yaw - pose.yaw)) < 0.1
 
 
-def test_the_clients_lanes_are_the_drawn_ones(network, client_map):
+def test_client_lanes_match_the_network(network, client_map):
     for road in network.roads.values():
         for lane in road.lanes:
             for s in np.linspace(0.1, road.length - 0.1, 7):
@@ -44,7 +47,7 @@ def test_the_clients_lanes_are_the_drawn_ones(network, client_map):
                 assert waypoint.is_junction == (road.junction >= 0)
 
 
-def test_points_of_a_drawn_lane_are_found_on_it(network, client_map):
+def test_client_finds_points_of_a_lane_on_that_lane(network, client_map):
     for road in network.streets:
         for lane in road.lanes:
             for x, y in road.lane_centre(lane.id, 5.0)[1:-1]:
@@ -52,22 +55,22 @@ def test_points_of_a_drawn_lane_are_found_on_it(network, client_map):
                 waypoint = client_map.get_waypoint(place, lane_type=LANE_TYPES[lane.kind])
                 assert (waypoint.road_id, waypoint.lane_id) == (road.id, lane.id)
                 assert_waypoint_at(waypoint, road.lane_pose(lane.id, waypoint.s))
-                # on arcs the client counts metres of lane as metres of s: a little off along the lane
+                # on arcs the client counts metres along the lane as metres of s, a small error along the lane
                 off = waypoint.transform.transform(carla.Location(0.0, 0.0, 0.0)) - place
                 right = waypoint.transform.get_right_vector()
                 assert abs(off.x * right.x + off.y * right.y) < 0.01
                 assert math.hypot(off.x, off.y) < 0.5
 
 
-def test_the_topology_covers_every_driving_lane(network, client_map):
+def test_topology_covers_every_driving_lane(network, client_map):
     begins = {(begin.road_id, begin.lane_id) for begin, _ in client_map.get_topology()}
     assert begins == {
         (road.id, lane.id) for road in network.roads.values() for lane in road.lanes if lane.kind == "driving"
     }
 
 
-def test_half_a_kilometre_from_every_lane_there_is_no_dead_end_and_no_jump(client_map):
-    random = np.random.default_rng(0)
+def test_500_metres_from_every_lane_have_no_dead_end_and_no_jump(client_map):
+    rng = np.random.default_rng(0)
     for waypoint, _ in client_map.get_topology():
         for _ in range(500):
             following = waypoint.next(1.0)
@@ -76,7 +79,7 @@ def test_half_a_kilometre_from_every_lane_there_is_no_dead_end_and_no_jump(clien
                 assert 0.5 < other.transform.location.distance(waypoint.transform.location) < 1.6
                 turn = wrap_degrees(other.transform.rotation.yaw - waypoint.transform.rotation.yaw)
                 assert abs(turn) < 12.0
-            waypoint = following[random.integers(len(following))]
+            waypoint = following[rng.integers(len(following))]
 
 
 def test_every_turning_movement_can_be_driven(network, client_map):
@@ -92,8 +95,8 @@ def test_every_turning_movement_can_be_driven(network, client_map):
             assert not after.is_junction
 
 
-def test_lanes_may_be_changed_where_the_line_is_broken(network, client_map):
-    road = next(road for road in network.streets if len(road.entering("end")) == 2)
+def test_lane_changes_are_allowed_across_broken_lines(network, client_map):
+    road = next(road for road in network.streets if len(road.lanes_towards("end")) == 2)
     inner, outer = (client_map.get_waypoint_xodr(road.id, lane, road.length / 2.0) for lane in (-1, -2))
     assert inner.lane_change == carla.LaneChange.Right and outer.lane_change == carla.LaneChange.Left
     assert inner.get_right_lane().lane_id == -2
@@ -104,7 +107,7 @@ def test_lanes_may_be_changed_where_the_line_is_broken(network, client_map):
     assert outer.right_lane_marking.type == carla.LaneMarkingType.Solid
 
 
-def test_crosswalks_are_the_drawn_crossings_as_closed_outlines(network, client_map):
+def test_crosswalks_are_the_crossings_as_closed_outlines(network, client_map):
     points = np.array([(p.x, p.y) for p in client_map.get_crosswalks()]).reshape(-1, 5, 2)
     np.testing.assert_allclose(points[:, 0], points[:, 4])
     assert len(points) == len(network.crossings)
@@ -127,7 +130,7 @@ def test_landmarks_are_the_signals(network, client_map):
         assert landmark.get_lane_validities() == [(min(signal.lanes), max(signal.lanes))]
 
 
-def test_a_driver_finds_the_light_ahead_and_those_green_together_with_it(network, client_map):
+def test_waypoint_finds_the_light_ahead_and_its_group(network, client_map):
     light = next(s for s in network.signals.values() if s.kind == "traffic_light")
     before = light.s - 20.0 if light.lanes[0] < 0 else light.s + 20.0
     waypoint = client_map.get_waypoint_xodr(light.road, light.lanes[0], before)
@@ -138,7 +141,7 @@ def test_a_driver_finds_the_light_ahead_and_those_green_together_with_it(network
     assert {int(landmark.id) for landmark in client_map.get_landmark_group(found)} == together
 
 
-def test_spawn_points_are_on_driving_lanes_clear_of_junctions_and_each_other(network, client_map):
+def test_spawn_points_are_on_driving_lanes_away_from_junctions_and_each_other(network, client_map):
     poses = network.spawn_points()
     assert len(poses) > 100
     for pose in poses:
@@ -153,28 +156,28 @@ def test_spawn_points_are_on_driving_lanes_clear_of_junctions_and_each_other(net
     assert gaps.min() > 3.0
 
 
-def test_equal_seeds_give_equal_texts_and_other_seeds_and_maps_others():
+def test_text_is_equal_only_for_equal_map_and_seed():
     texts = {(name, seed): to_opendrive(build_map(name, seed)) for name in MAPS for seed in (1, 2)}
     assert texts["Eastfield", 1] == to_opendrive(build_map("Eastfield", 1))
     assert len(set(texts.values())) == len(texts)
 
 
-def test_reading_gives_back_what_was_written(network):
-    again = parse_opendrive(to_opendrive(network))
-    assert again.name == network.name
+def test_reader_restores_what_the_writer_wrote(network):
+    restored = parse_opendrive(to_opendrive(network))
+    assert restored.name == network.name
     for road in network.roads.values():
-        other = again.roads[road.id]
+        other = restored.roads[road.id]
         s = road.stations(5.0)
         np.testing.assert_allclose(other.points(s, 1.0), road.points(s, 1.0), atol=1e-6)
         assert (other.left, other.right) == (road.left, road.right)
         assert (other.predecessor, other.successor) == (road.predecessor, road.successor)
         assert (other.junction, other.speed, other.name) == (road.junction, road.speed, road.name)
     for junction in network.junctions.values():
-        other = again.junctions[junction.id]
+        other = restored.junctions[junction.id]
         assert other.connections == junction.connections
         assert (other.control, set(other.major)) == (junction.control, set(junction.major))
         assert outline_area(other.surface) == pytest.approx(outline_area(junction.surface))
-    others = {(s.kind, s.road, s.lanes): s for s in again.signals.values()}
+    others = {(s.kind, s.road, s.lanes): s for s in restored.signals.values()}
     assert len(others) == len(network.signals)
     for signal in network.signals.values():
         other = others[signal.kind, signal.road, signal.lanes]
@@ -183,8 +186,8 @@ def test_reading_gives_back_what_was_written(network):
         np.testing.assert_allclose(other.transform.matrix(), signal.transform.matrix(), atol=1e-6)
         for stop, other_stop in zip(signal.stops, other.stops, strict=True):
             np.testing.assert_allclose(other_stop.matrix(), stop.matrix(), atol=1e-6)
-    assert len(again.markings) == len(network.markings) and len(again.arrows) == len(network.arrows)
-    others = {(c.road, round(c.s, 3)): c for c in again.crossings}
+    assert len(restored.markings) == len(network.markings) and len(restored.arrows) == len(network.arrows)
+    others = {(c.road, round(c.s, 3)): c for c in restored.crossings}
     for crossing in network.crossings:
         other = others[crossing.road, round(crossing.s, 3)]
         np.testing.assert_allclose(other.stripes, crossing.stripes, atol=1e-6)
@@ -212,11 +215,11 @@ SHAPES = {
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("offset", ["", '<laneOffset s="0" a="1.5" b="0" c="0" d="0"/>'])
-def test_a_clients_road_is_read_where_the_client_sees_it(shape, offset):
+def test_uploaded_road_is_read_where_the_client_places_it(shape, offset):
     text = ROAD.format(shape=SHAPES[shape], length=40.2 if shape == "paramPoly3" else 40.0, offset=offset)
     road = parse_opendrive(text).roads[7]
     assert [lane.kind for lane in road.right] == ["driving", "shoulder"]
-    client_map = carla.Map("sent", text)
+    client_map = carla.Map("uploaded", text)
     for s in (5.0, 20.0, 35.0):
         seen = client_map.get_waypoint_xodr(7, -1, s).transform
         pose = road.lane_pose(-1, s * road.length / 40.0)
@@ -225,7 +228,7 @@ def test_a_clients_road_is_read_where_the_client_sees_it(shape, offset):
 
 
 @pytest.mark.parametrize(
-    ("text", "trouble"),
+    ("text", "message"),
     [
         ("", "not valid XML"),
         ("<OpenDRIVE><road", "not valid XML"),
@@ -239,7 +242,7 @@ def test_a_clients_road_is_read_where_the_client_sees_it(shape, offset):
         ('<OpenDRIVE><road id="1" length="5"/></OpenDRIVE>', "Road 1 .* needs a planView and a laneSection"),
     ],
 )
-def test_text_that_is_no_road_network_is_refused_in_one_sentence(text, trouble):
-    with pytest.raises(ValueError, match=trouble) as error:
+def test_text_without_a_road_network_is_refused_in_one_sentence(text, message):
+    with pytest.raises(ValueError, match=message) as error:
         parse_opendrive(text)
     assert "\n" not in str(error.value)

@@ -1,4 +1,4 @@
-"""The flow of a recorder, with the real client."""
+"""Camera images, with the real client."""
 
 import queue
 import time
@@ -6,9 +6,9 @@ import time
 import carla
 import numpy as np
 import pytest
-from serve import DISTANCE, LABEL
 
 from simulator.world.ray_casting import decode_depth
+from tests.harness.stub_town import DISTANCE, LABEL
 
 KINDS = ("rgb", "semantic_segmentation", "depth", "instance_segmentation")
 SIZE = {"image_size_x": 64, "image_size_y": 48, "fov": 100}
@@ -54,22 +54,22 @@ def test_images_arrive_as_the_renderer_made_them(world, spawn):
     assert pixels(images["semantic_segmentation"])[0, 0].tolist() == [128, 64, 128, 255]
 
 
-def test_a_camera_with_a_period_skips_ticks(world, spawn):
+def test_camera_with_sensor_tick_skips_ticks(world, spawn):
     images = listen(spawn("sensor.camera.rgb", sensor_tick=0.1, **SIZE))
     frames = [world.tick() for _ in range(6)]
     assert [images.get(timeout=5.0).frame for _ in range(3)] == frames[::2]
 
 
-def test_a_slow_consumer_loses_no_image_in_synchronous_mode(world, spawn):
-    seen = queue.Queue()
+def test_slow_callback_loses_no_image_in_synchronous_mode(world, spawn):
+    received = queue.Queue()
 
     def slow(image):
         time.sleep(0.03)
-        seen.put(image.frame)
+        received.put(image.frame)
 
     spawn("sensor.camera.rgb", **SIZE).listen(slow)
     frames = [world.tick() for _ in range(20)]
-    assert [seen.get(timeout=5.0) for _ in frames] == frames
+    assert [received.get(timeout=5.0) for _ in frames] == frames
 
 
 def test_no_rendering_mode_sends_no_images(world, spawn):
@@ -77,15 +77,15 @@ def test_no_rendering_mode_sends_no_images(world, spawn):
     settings = world.get_settings()
     settings.no_rendering_mode = True
     world.apply_settings(settings)
-    dark = world.tick()
+    skipped = world.tick()
     settings.no_rendering_mode = False
     world.apply_settings(settings)
     frame = world.tick()
     received = list(iter(lambda: images.get(timeout=5.0).frame, frame))
-    assert dark not in received
+    assert skipped not in received
 
 
-def test_the_server_ticks_by_itself_in_asynchronous_mode(client):
+def test_server_ticks_on_its_own_in_asynchronous_mode(client):
     world = client.load_world("Eastfield")
     world.apply_settings(carla.WorldSettings(fixed_delta_seconds=0.02))
     camera = world.spawn_actor(
@@ -100,7 +100,7 @@ def test_the_server_ticks_by_itself_in_asynchronous_mode(client):
     world.apply_settings(carla.WorldSettings())
 
 
-def test_a_sensor_that_stops_and_listens_again_goes_on(world, spawn):
+def test_sensor_can_stop_and_listen_again(world, spawn):
     camera = spawn("sensor.camera.rgb", **SIZE)
     for _ in range(3):
         images = listen(camera)
@@ -109,7 +109,7 @@ def test_a_sensor_that_stops_and_listens_again_goes_on(world, spawn):
         camera.stop()
 
 
-def test_destroying_a_vehicle_leaves_its_camera_where_it_was(world, spawn):
+def test_camera_stays_where_it_was_when_its_vehicle_is_destroyed(world, spawn):
     vehicle = spawn("vehicle.tesla.model3")
     camera = spawn("sensor.camera.rgb", carla.Transform(carla.Location(z=2.0)), vehicle, **SIZE)
     world.tick()

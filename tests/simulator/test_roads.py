@@ -1,3 +1,5 @@
+"""Geometry, and the road networks of the maps."""
+
 from itertools import pairwise
 
 import carla
@@ -9,7 +11,7 @@ from simulator.geometry import Transform, compose, inverse, wrap_degrees
 from simulator.roads import curves
 from simulator.roads.junctions import arm_pose
 from simulator.roads.maps import MAPS, build_map
-from simulator.roads.town_plan import AVENUE, STREET, Bend, Plan, Run, build_network
+from simulator.roads.town_plan import AVENUE, STREET, Bend, NamedStreet, Plan, build_network
 
 RESOLUTION = 4.0  # pixels per metre of the drawn ground plans
 
@@ -20,7 +22,7 @@ def network(request):
 
 
 class GroundPlan:
-    """Counts how many outlines cover each spot of a town."""
+    """Counts how many outlines cover each point of a town."""
 
     def __init__(self, network):
         x_min, y_min, x_max, y_max = network.bounds()
@@ -32,9 +34,9 @@ class GroundPlan:
         return np.round((points - self.origin) * RESOLUTION).astype(np.int32)
 
     def add(self, outline):
-        cover = np.zeros_like(self.count)
-        cv2.fillPoly(cover, [self.pixels(outline)], 1)
-        self.count += cover
+        covered = np.zeros_like(self.count)
+        cv2.fillPoly(covered, [self.pixels(outline)], 1)
+        self.count += covered
         return self
 
     def at(self, points):
@@ -67,35 +69,35 @@ def ground_plan(network, outlines):
     return plan
 
 
-def test_poses_turn_as_the_clients_do():
-    random = np.random.default_rng(0)
-    for pitch, yaw, roll in random.uniform(-170.0, 170.0, (20, 3)):
+def test_transform_matrix_equals_the_clients():
+    rng = np.random.default_rng(0)
+    for pitch, yaw, roll in rng.uniform(-170.0, 170.0, (20, 3)):
         client = carla.Transform(carla.Location(1.0, 2.0, 3.0), carla.Rotation(pitch, yaw, roll))
         matrix = Transform(1.0, 2.0, 3.0, pitch, yaw, roll).matrix()
         np.testing.assert_allclose(matrix, client.get_matrix(), atol=1e-5)
 
 
-def test_composing_with_the_inverse_gives_the_identity():
+def test_composition_with_the_inverse_is_the_identity():
     pose = Transform(3.0, -2.0, 1.0, pitch=20.0, yaw=130.0, roll=-70.0)
     np.testing.assert_allclose(compose(pose, inverse(pose)).matrix(), np.eye(4), atol=1e-12)
 
 
-def test_a_child_is_placed_in_its_parents_axes():
+def test_child_pose_is_relative_to_its_parent():
     child = compose(Transform(10.0, 0.0, yaw=90.0), Transform(2.0, 1.0, yaw=45.0))
     np.testing.assert_allclose([child.x, child.y, child.yaw], [9.0, 2.0, 135.0], atol=1e-12)
 
 
 @pytest.mark.parametrize("pitch", [90.0, -90.0])
-def test_a_pose_that_looks_straight_up_or_down_keeps_its_axes(pitch):
+def test_pose_looking_straight_up_or_down_keeps_its_axes(pitch):
     pose = Transform(pitch=pitch, yaw=30.0, roll=10.0)
     np.testing.assert_allclose(compose(Transform(), pose).matrix(), pose.matrix(), atol=1e-6)
 
 
-def test_connecting_curves_join_any_two_poses_without_a_kink():
-    random = np.random.default_rng(0)
+def test_connecting_curve_joins_any_two_poses_without_a_kink():
+    rng = np.random.default_rng(0)
     for _ in range(200):
-        begin = (0.0, 0.0, random.uniform(-180.0, 180.0))
-        end = (*random.uniform(-30.0, 30.0, 2), random.uniform(-180.0, 180.0))
+        begin = (0.0, 0.0, rng.uniform(-180.0, 180.0))
+        end = (*rng.uniform(-30.0, 30.0, 2), rng.uniform(-180.0, 180.0))
         curve = curves.connect(begin, end)
         assert (curve[0].x, curve[0].y, curve[0].yaw) == begin
         for piece, following in pairwise(curve):
@@ -103,7 +105,7 @@ def test_connecting_curves_join_any_two_poses_without_a_kink():
         assert_same_pose(curve[-1].end(), end)
 
 
-def test_a_parallel_curve_keeps_its_distance():
+def test_parallel_curve_keeps_its_distance():
     arc = curves.Piece(1.0, 2.0, 30.0, 40.0, 1.0 / 25.0)
     x, y, _ = arc.at(np.linspace(0.0, 40.0, 9))
     shifted = arc.shifted(4.0)
@@ -122,10 +124,10 @@ def test_reference_lines_have_neither_gaps_nor_kinks(network):
             assert_same_pose(piece.end(), (following.x, following.y, following.yaw))
 
 
-def test_towns_have_the_variety_that_they_promise(network):
+def test_maps_have_varied_roads_junctions_and_signals(network):
     assert 20 <= len(network.streets) <= 40
     assert {len(junction.arms) for junction in network.junctions.values()} == {3, 4}
-    assert {len(road.entering("end")) for road in network.streets} == {1, 2}
+    assert {len(road.lanes_towards("end")) for road in network.streets} == {1, 2}
     assert {lane.kind for road in network.streets for lane in road.lanes} == {
         "driving",
         "parking",
@@ -148,36 +150,36 @@ def test_turning_movements_lead_from_lane_centre_to_lane_centre(network):
         contacts = {arm.road: arm.contact for arm in junction.arms}
         for movement in junction.connections:
             path = network.roads[movement.road]
-            for road_id, lane, s_on_path, leaving in (
+            for road_id, lane, s_on_path, is_target in (
                 (movement.incoming, movement.from_lane, 0.0, False),
                 (movement.outgoing, movement.to_lane, path.length, True),
             ):
                 road = network.roads[road_id]
-                assert lane in (road.leaving if leaving else road.entering)(contacts[road_id])
+                assert lane in (road.lanes_away_from if is_target else road.lanes_towards)(contacts[road_id])
                 joint = road.lane_pose(lane, road.station(contacts[road_id], 0.0))
                 pose = path.lane_pose(-1, s_on_path)
                 assert_same_pose((pose.x, pose.y, pose.yaw), (joint.x, joint.y, joint.yaw))
 
 
-def test_every_lane_at_a_junction_has_a_movement_and_every_two_arms_are_joined(network):
+def test_movements_use_every_lane_and_connect_all_arms_of_a_junction(network):
     for junction in network.junctions.values():
         used = {(m.incoming, m.from_lane) for m in junction.connections}
         reached = {(m.outgoing, m.to_lane) for m in junction.connections}
         for arm in junction.arms:
             road = network.roads[arm.road]
-            assert {(arm.road, lane) for lane in road.entering(arm.contact)} <= used
-            assert {(arm.road, lane) for lane in road.leaving(arm.contact)} <= reached
+            assert {(arm.road, lane) for lane in road.lanes_towards(arm.contact)} <= used
+            assert {(arm.road, lane) for lane in road.lanes_away_from(arm.contact)} <= reached
         pairs = {(m.incoming, m.outgoing) for m in junction.connections}
         assert len(pairs) == len(junction.arms) * (len(junction.arms) - 1)
 
 
-def test_cars_that_turn_stay_on_the_asphalt_of_the_junction(network):
+def test_turning_lanes_stay_on_the_asphalt_of_the_junction(network):
     for junction in network.junctions.values():
         outline = junction.surface.astype(np.float32)
         for movement in junction.connections:
             for point in network.roads[movement.road].lane_polygon(-1):
                 inside = cv2.pointPolygonTest(outline, tuple(float(v) for v in point), True)
-                assert inside > -0.01, f"lane {movement} leaves the asphalt by {-inside:.2f} m"
+                assert inside > -0.01, f"{movement} leaves the asphalt by {-inside:.2f} m"
 
 
 def test_corners_join_the_kerbs_and_sidewalks_of_neighbouring_arms(network):
@@ -194,7 +196,7 @@ def test_corners_join_the_kerbs_and_sidewalks_of_neighbouring_arms(network):
 
 def test_streets_junctions_and_sidewalks_do_not_overlap(network):
     plan = ground_plan(network, [*asphalt_outlines(network), *sidewalk_outlines(network)])
-    # outlines that touch share a line of pixels; real overlap is thicker
+    # adjacent outlines share a line of pixels; real overlaps are thicker
     overlap = cv2.erode((plan.count > 1).astype(np.uint8), np.ones((5, 5), np.uint8))
     assert not overlap.any()
 
@@ -202,7 +204,7 @@ def test_streets_junctions_and_sidewalks_do_not_overlap(network):
 def test_sidewalks_leave_no_gap_along_the_asphalt(network):
     ground = ground_plan(network, [*asphalt_outlines(network), *sidewalk_outlines(network)])
     asphalt = ground_plan(network, asphalt_outlines(network))
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (17, 17))  # 2 m of radius
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (17, 17))  # radius 2 m
     beside = cv2.dilate((asphalt.count > 0).astype(np.uint8), disc)
     assert not (beside.astype(bool) & (ground.count == 0)).any()
 
@@ -218,13 +220,13 @@ def test_poles_stand_on_sidewalks_and_face_their_traffic(network):
             assert right > 2.0
 
 
-def test_a_light_stands_across_the_junction_and_its_arm_reaches_over_the_lanes(network):
+def test_lights_stand_across_the_junction_and_their_mast_arms_reach_over_the_lanes(network):
     for light in network.signals.values():
         if light.kind == "traffic_light":
             inner = light.stops[0]
-            way = light.transform.location() - inner.location()
-            assert 15.0 < way @ inner.forward() < 60.0
-            assert way @ inner.right() == pytest.approx(light.reach)
+            offset = light.transform.location() - inner.location()
+            assert 15.0 < offset @ inner.forward() < 60.0
+            assert offset @ inner.right() == pytest.approx(light.reach)
 
 
 def test_only_arms_that_face_each_other_are_green_together(network):
@@ -240,7 +242,7 @@ def test_only_arms_that_face_each_other_are_green_together(network):
                     assert (light.group == other.group) == ((light.road, other.road) in straight)
 
 
-def test_right_of_way_without_lights_is_signed_on_the_minor_roads(network):
+def test_minor_roads_of_junctions_without_lights_have_signs(network):
     for junction in network.junctions.values():
         if junction.control in ("yield", "stop"):
             signs = {s.road: s.kind for s in network.signals.values() if s.junction == junction.id}
@@ -260,7 +262,7 @@ def test_stop_lines_lie_before_the_crossings(network):
                 assert gap == pytest.approx(crossing.width / 2.0 + 1.2)
 
 
-def test_lines_keep_off_the_crossings(network):
+def test_markings_leave_out_the_crossings(network):
     for crossing in network.crossings:
         outline = crossing.outline.astype(np.float32)
         for marking in network.markings:
@@ -277,28 +279,28 @@ def test_arrows_show_the_turns_of_their_lane(network):
 
 
 @pytest.mark.parametrize("name", MAPS)
-def test_every_seed_gives_a_town(name):
+def test_every_seed_builds_a_different_town(name):
     lengths = [sum(road.length for road in build_map(name, seed).streets) for seed in range(12)]
     assert len(set(lengths)) == 12
 
 
-def test_an_unknown_map_is_refused_with_the_names_there_are():
+def test_unknown_map_is_refused_with_the_available_names():
     with pytest.raises(KeyError, match=r"Nowhere.+Eastfield, Millbrook, Westgate"):
         build_map("Nowhere", 0)
 
 
-def test_a_bend_that_does_not_fit_is_refused():
+def test_bend_that_does_not_fit_is_refused():
     with pytest.raises(ValueError, match="does not fit"):
-        curves.rounded([(0.0, 0.0), (20.0, 0.0), (20.0, 20.0)], [30.0])
+        curves.rounded_polyline([(0.0, 0.0), (20.0, 0.0), (20.0, 20.0)], [30.0])
 
 
-def test_a_street_that_is_too_short_for_its_junctions_is_refused():
+def test_street_too_short_for_its_junctions_is_refused():
     nodes = {"A": (0.0, 0.0), "B": (15.0, 0.0), "C": (0.0, 90.0), "D": (15.0, 90.0)}
-    runs = (
-        Run("Long", AVENUE, ("A", Bend(-80.0, 0.0, 20.0), Bend(-80.0, 90.0, 20.0), "C")),
-        Run("Wide", AVENUE, ("B", Bend(95.0, 0.0, 20.0), Bend(95.0, 90.0, 20.0), "D")),
-        Run("Short", STREET, ("A", "B")),
-        Run("First", STREET, ("A", "C", "D", "B")),
+    streets = (
+        NamedStreet("Long", AVENUE, ("A", Bend(-80.0, 0.0, 20.0), Bend(-80.0, 90.0, 20.0), "C")),
+        NamedStreet("Wide", AVENUE, ("B", Bend(95.0, 0.0, 20.0), Bend(95.0, 90.0, 20.0), "D")),
+        NamedStreet("Short", STREET, ("A", "B")),
+        NamedStreet("First", STREET, ("A", "C", "D", "B")),
     )
     with pytest.raises(ValueError, match="Short is too short for its junctions"):
-        build_network("Tight", 0, Plan(nodes, runs), np.random.default_rng(0))
+        build_network("Tight", 0, Plan(nodes, streets), np.random.default_rng(0))

@@ -1,4 +1,4 @@
-"""Clients that die, stall, lie or talk nonsense: none of them disturbs the others or the server."""
+"""Clients that die, stall or send invalid data must not disturb the server or the other clients."""
 
 import contextlib
 import os
@@ -15,11 +15,12 @@ import carla
 import msgpack
 import numpy as np
 import pytest
-from processes import HERE, running_town, start
 
-from simulator import server  # noqa: F401  (it registers the calls)
+from simulator import server  # noqa: F401  (importing it registers the calls)
 from simulator.calls.dispatch import ACCEPTED, CALLS, EMPTY, UNSUPPORTED
-from simulator.protocol.streams import IMAGE_ROOM
+from simulator.protocol.streams import IMAGE_QUEUE_SIZE
+from tests.harness.processes import free_port, start, wait_until
+from tests.harness.towns import running_stub_town
 
 SIZE = {"image_size_x": 320, "image_size_y": 240}
 
@@ -31,12 +32,12 @@ def connected(port, timeout=5.0):
 
 
 def ask(connection, method, *arguments):
-    """Error and result of one call, spoken without the carla package."""
+    """Make one call without the carla package; return its error and result."""
     connection.sendall(msgpack.packb([0, 7, method, [[False], *arguments]]))
     unpacker = msgpack.Unpacker()
     while True:
         data = connection.recv(1 << 16)
-        assert data, "the server hung up"
+        assert data, "the server closed the connection"
         unpacker.feed(data)
         for kind, number, error, result in unpacker:
             assert (kind, number) == (1, 7)
@@ -50,7 +51,7 @@ def is_closed(connection):
         return True
 
 
-def test_an_unknown_method_is_an_error_that_names_it(town):
+def test_unknown_method_is_answered_with_an_error_that_names_it(town):
     with connected(town.port) as connection:
         error, result = ask(connection, "levitate", 3)
         assert "levitate" in error
@@ -72,7 +73,7 @@ def test_an_unknown_method_is_an_error_that_names_it(town):
         ("apply_batch", [5, False]),
     ],
 )
-def test_impossible_arguments_are_answered_with_an_error(town, method, arguments):
+def test_invalid_arguments_are_answered_with_an_error(town, method, arguments):
     with connected(town.port) as connection:
         error, result = ask(connection, method, *arguments)
         assert error is None
@@ -81,11 +82,11 @@ def test_impossible_arguments_are_answered_with_an_error(town, method, arguments
         assert message[0]
 
 
-def test_a_malformed_command_fails_alone(town):
+def test_malformed_commands_do_not_stop_a_batch(town):
     with connected(town.port) as connection:
         commands = [[[6, [1]]], [[99, [1]]], 3, [[10, [10**9, [0, 0, 0]]]]]
         _, result = ask(connection, "apply_batch", commands, False)
-        assert [answer[0][0] for answer in result] == [0, 0, 0, 0]
+        assert [response[0][0] for response in result] == [0, 0, 0, 0]
 
 
 @pytest.mark.parametrize(
@@ -101,15 +102,15 @@ def test_a_malformed_command_fails_alone(town):
         b"\xdd\xff\xff\xff\xff" + b"\x00" * 100,
     ],
 )
-def test_malformed_bytes_close_their_connection_alone(town, data):
+def test_malformed_bytes_close_only_their_connection(town, data):
     with connected(town.port) as other, connected(town.port) as connection:
         connection.sendall(data)
-        if data[:1] != b"\xdd":  # it might still go on
+        if data[:1] != b"\xdd":  # an incomplete message, which could still be completed
             assert is_closed(connection)
         assert ask(other, "version")[1] == [[1, "0.9.16"]]
 
 
-def test_nonsense_on_the_stream_port_is_ignored(town, world):
+def test_invalid_data_on_the_stream_port_is_ignored(town, world):
     with connected(town.stream_port) as unknown, connected(town.stream_port) as talkative:
         unknown.sendall(struct.pack("<I", 4_000_000_000))
         talkative.sendall(b"\x00" * 64)
@@ -120,44 +121,29 @@ def test_nonsense_on_the_stream_port_is_ignored(town, world):
             unknown.recv(1)
 
 
-def test_the_next_client_goes_on_where_one_was_killed_in_a_tick():
-    with running_town("--slow", 0.3) as town:
+def test_next_client_can_continue_after_one_was_killed_during_a_tick():
+    with running_stub_town("--slow", 0.3) as town:
         manager_port = free_port()
-        victim = start(HERE / "record_forever.py", town.port, manager_port)
+        victim = start("-m", "tests.harness.record_forever", town.port, manager_port)
         for _ in range(3):
             assert victim.stdout.readline() == "ticking\n"
         time.sleep(0.1)  # a tick takes 0.3 s
         victim.send_signal(signal.SIGKILL)
         victim.wait()
         with connected(town.port) as connection:
-            until(lambda: ask(connection, "is_traffic_manager_running", manager_port) == (None, [[1, False]]))
+            wait_until(lambda: ask(connection, "is_traffic_manager_running", manager_port) == (None, [[1, False]]))
         world = town.client().get_world()
         assert world.get_settings().synchronous_mode
         world.apply_settings(carla.WorldSettings(synchronous_mode=True, fixed_delta_seconds=0.05))
-        left = world.get_actors()
-        assert [actor.destroy() for pattern in ("vehicle.*", "sensor.*") for actor in left.filter(pattern)] == [
-            *(True, True)
-        ]
+        actors = world.get_actors()
+        leftovers = [actor for pattern in ("vehicle.*", "sensor.*") for actor in actors.filter(pattern)]
+        assert [actor.destroy() for actor in leftovers] == [True, True]
         record(world, 3)
         world.apply_settings(carla.WorldSettings())
 
 
-def until(condition, seconds=10.0):
-    """Waits for something that has to happen soon."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.02)
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def record(world, ticks):
-    """Ticks with a camera and checks that every image has its tick's frame."""
+    """Tick with a camera and check that every image has its tick's frame."""
     blueprint = world.get_blueprint_library().find("sensor.camera.rgb")
     for name, value in SIZE.items():
         blueprint.set_attribute(name, str(value))
@@ -170,16 +156,16 @@ def record(world, ticks):
     assert camera.destroy()
 
 
-def test_a_subscriber_that_does_not_read_is_cut_off_and_its_queue_is_bounded(town, world, spawn):
+def test_subscriber_that_does_not_read_is_disconnected_and_its_queue_is_bounded(town, world, spawn):
     camera = spawn("sensor.camera.rgb", image_size_x=1600, image_size_y=1200)
     with connected(town.stream_port) as sleeper:
         sleeper.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         sleeper.sendall(struct.pack("<I", stream_of(town, camera)))
-        before = memory(town.pid)
+        before = memory(town.process.pid)
         world.tick()
-        for _ in range(4 * IMAGE_ROOM):
+        for _ in range(4 * IMAGE_QUEUE_SIZE):
             world.tick()
-        assert memory(town.pid) - before < 3 * IMAGE_ROOM * 1600 * 1200 * 4
+        assert memory(town.process.pid) - before < 3 * IMAGE_QUEUE_SIZE * 1600 * 1200 * 4
     record(world, 3)
 
 
@@ -191,16 +177,16 @@ def stream_of(town, camera):
 
 
 def memory(pid):
-    """Resident bytes of a process."""
+    """Return the resident memory of a process, bytes."""
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-def test_cameras_that_come_and_go_leave_nothing_behind(town, world):
+def test_destroyed_cameras_leave_no_files_or_threads(town, world):
     record(world, 1)
-    before = resources(town.pid)
+    before = resources(town.process.pid)
     for _ in range(15):
         record(world, 1)
-    until(lambda: np.all(np.subtract(resources(town.pid), before) <= 0))
+    wait_until(lambda: np.all(np.subtract(resources(town.process.pid), before) <= 0))
 
 
 def test_two_clients_share_a_world(town, world):
@@ -212,7 +198,7 @@ def test_two_clients_share_a_world(town, world):
     )
     frames = [world.tick() for _ in range(5)]
     assert world.get_actor(vehicle.id).type_id == "vehicle.audi.tt"
-    until(lambda: frames[-1] in other_frames)
+    wait_until(lambda: frames[-1] in other_frames)
     assert frames == other_frames[-5:]
 
 
@@ -221,8 +207,8 @@ def test_two_clients_share_a_world(town, world):
 HARMLESS = sorted({*CALLS, *ACCEPTED, *EMPTY, *UNSUPPORTED, "levitate"} - {"tick_cue", "load_new_episode"})
 
 
-def nonsense(rng, depth=0):
-    """A value that may be anything; numbers are too large to be the id of an actor."""
+def random_value(rng, depth=0):
+    """Return any value; integers are too large to be the id of an actor."""
     kind = rng.randrange(9 if depth < 3 else 6)
     if kind == 0:
         return rng.choice([None, True, False])
@@ -234,15 +220,15 @@ def nonsense(rng, depth=0):
         return rng.choice(["", "x" * 500, "Nav", "vehicle.tesla.model3", "\u20ac"])
     if kind in (4, 5):
         return rng.randbytes(rng.randrange(40))
-    return [nonsense(rng, depth + 1) for _ in range(rng.randrange(6))]
+    return [random_value(rng, depth + 1) for _ in range(rng.randrange(6))]
 
 
 def bad_message(rng):
-    """Bytes for the RPC port: calls with nonsense, mutilated calls, or no calls at all."""
+    """Return bytes for the RPC port: a call with random arguments, a truncated call, or random bytes."""
     method = rng.choice(HARMLESS)
-    arguments = [[False], *(nonsense(rng) for _ in range(rng.randrange(4)))]
+    arguments = [[False], *(random_value(rng) for _ in range(rng.randrange(4)))]
     if method == "apply_batch":
-        arguments[2:] = [False]  # a batch may also tick, as others may
+        arguments[2:] = [False]  # no ticks: the recording client expects only its own
     data = bytearray(msgpack.packb([0, rng.randrange(2**32), method, arguments]))
     kind = rng.randrange(4)
     if kind == 1:
@@ -253,7 +239,7 @@ def bad_message(rng):
 
 
 def attack(town, seed, stop):
-    """Opens and fills connections to both ports until told to stop."""
+    """Open connections to both ports and send bad data until told to stop."""
     rng = random.Random(seed)
     while not stop.is_set():
         port = rng.choice([town.port, town.port, town.stream_port])
@@ -269,19 +255,19 @@ def attack(town, seed, stop):
 
 
 def resources(pid):
-    """(open files, threads) of a process."""
+    """Return (open files, threads) of a process."""
     status = Path(f"/proc/{pid}/status").read_text()
     threads = next(line for line in status.splitlines() if line.startswith("Threads:"))
     return len(list(Path(f"/proc/{pid}/fd").iterdir())), int(threads.split()[1])
 
 
 def fuzz(seconds):
-    """A recording client works on while others talk nonsense; afterwards nothing of them is left."""
-    with running_town() as town:
+    """Record while other clients send bad data; afterwards none of their files, threads or memory must be left."""
+    with running_stub_town() as town:
         world = town.client().get_world()
         world.apply_settings(carla.WorldSettings(synchronous_mode=True, fixed_delta_seconds=0.05))
         record(world, 3)
-        before, size = resources(town.pid), memory(town.pid)
+        before, size = resources(town.process.pid), memory(town.process.pid)
         stop = threading.Event()
         attackers = [threading.Thread(target=attack, args=(town, seed, stop)) for seed in range(3)]
         for attacker in attackers:
@@ -294,16 +280,16 @@ def fuzz(seconds):
             stop.set()
             for attacker in attackers:
                 attacker.join()
-        until(lambda: np.all(np.subtract(resources(town.pid), before) <= 2), seconds=15.0)
-        assert memory(town.pid) - size < 100 << 20
+        wait_until(lambda: np.all(np.subtract(resources(town.process.pid), before) <= 2), seconds=15.0)
+        assert memory(town.process.pid) - size < 100 << 20
         record(world, 3)
         world.apply_settings(carla.WorldSettings())
 
 
-def test_nonsense_on_both_ports_disturbs_nobody():
+def test_bad_data_on_both_ports_disturbs_no_client():
     fuzz(seconds=5.0)
 
 
 @pytest.mark.slow
-def test_five_minutes_of_nonsense_disturb_nobody():
+def test_five_minutes_of_bad_data_disturb_no_client():
     fuzz(seconds=300.0)

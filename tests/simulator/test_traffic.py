@@ -6,7 +6,8 @@ import subprocess
 
 import carla
 import pytest
-from processes import HERE, start
+
+from tests.harness.processes import start
 
 DELTA = 0.05
 
@@ -21,10 +22,13 @@ def point(world, index=0):
 
 
 def drive_traffic(port, ticks):
-    """What ten cars did. A synchronous tick of the client's Traffic Manager can miss the signal between two of its
-    threads and then waits for ever (TrafficManagerLocal.cpp notifies without the lock): it is given three chances."""
+    """Drive ten cars in a separate process and return its report; make up to three attempts.
+
+    A synchronous tick of the client's traffic manager can miss the signal between two of its threads and then waits
+    forever (TrafficManagerLocal.cpp notifies without the lock).
+    """
     for _ in range(3):
-        process = start(HERE / "drive_traffic.py", port, ticks)
+        process = start("-m", "tests.harness.drive_traffic", port, ticks)
         try:
             output, _ = process.communicate(timeout=100)
         except subprocess.TimeoutExpired:
@@ -33,18 +37,18 @@ def drive_traffic(port, ticks):
             continue
         assert process.returncode == 0
         return json.loads(output.splitlines()[-1])
-    pytest.fail("three times the ticks never ended")
+    pytest.fail("the ticks did not finish in any of three attempts")
 
 
-def test_the_traffic_manager_drives_ten_cars_through_junctions(town):
+def test_traffic_manager_drives_ten_cars_through_junctions(town):
     report = drive_traffic(town.port, ticks=1000)
-    assert max(car["off"] for car in report) < 2.0, "left the road (a change of lanes is half a lane off)"
-    assert min(car["way"] for car in report) > 50.0, "got stuck"
+    assert max(car["off_road"] for car in report) < 2.0, "left the road (a car that changes lanes is half a lane off)"
+    assert min(car["distance"] for car in report) > 50.0, "got stuck"
     assert sum(car["junctions"] for car in report) >= 15
-    assert sum(car["red"] for car in report) > 100, "nobody waited at a red light"
+    assert sum(car["red_ticks"] for car in report) > 100, "no car waited at a red light"
 
 
-def test_a_car_answers_its_pedals_and_its_wheel(world, spawn):
+def test_car_responds_to_pedals_and_steering(world, spawn):
     car = spawn("vehicle.tesla.model3")
     start_pose = point(world)
     car.apply_control(carla.VehicleControl(throttle=1.0))
@@ -57,7 +61,7 @@ def test_a_car_answers_its_pedals_and_its_wheel(world, spawn):
     car.apply_control(carla.VehicleControl(throttle=0.3, steer=0.3))
     yaw = car.get_transform().rotation.yaw
     run(world, 10)
-    assert 0.0 < (car.get_transform().rotation.yaw - yaw) % 360.0 < 180.0, "a positive steer turns right"
+    assert 0.0 < (car.get_transform().rotation.yaw - yaw) % 360.0 < 180.0, "a positive steer must turn right"
     car.apply_control(carla.VehicleControl(brake=1.0))
     run(world, 40)
     assert car.get_velocity().length() == 0.0
@@ -66,7 +70,7 @@ def test_a_car_answers_its_pedals_and_its_wheel(world, spawn):
     assert car.get_velocity().dot(car.get_transform().get_forward_vector()) < -1.0
 
 
-def test_a_car_holds_the_speed_that_it_was_given(world, spawn):
+def test_car_holds_a_set_speed(world, spawn):
     car = spawn("vehicle.tesla.model3")
     car.enable_constant_velocity(carla.Vector3D(7.0, 0.0, 0.0))
     run(world, 5)
@@ -77,7 +81,7 @@ def test_a_car_holds_the_speed_that_it_was_given(world, spawn):
     assert car.get_velocity().length() == pytest.approx(4.0)
 
 
-def test_a_car_without_physics_stays_where_it_is_put(world, spawn):
+def test_car_without_physics_stays_where_it_is_put(world, spawn):
     car = spawn("vehicle.tesla.model3")
     car.set_simulate_physics(False)
     car.apply_control(carla.VehicleControl(throttle=1.0))
@@ -88,7 +92,7 @@ def test_a_car_without_physics_stays_where_it_is_put(world, spawn):
     assert car.get_transform().rotation.pitch == pytest.approx(10.0, abs=1e-3)
 
 
-def test_a_walker_goes_where_it_is_told(world, spawn):
+def test_walker_follows_its_control(world, spawn):
     sidewalk = world.get_map().get_waypoint(point(world).location, lane_type=carla.LaneType.Sidewalk).transform
     sidewalk.location.z = 1.5
     walker = spawn("walker.pedestrian.0001", sidewalk)
@@ -97,17 +101,17 @@ def test_a_walker_goes_where_it_is_told(world, spawn):
     walker.apply_control(carla.WalkerControl(direction, 1.5))
     before = walker.get_location()
     run(world, 40)
-    way = walker.get_location() - before
-    assert way.dot(direction) == pytest.approx(1.5 * 40 * DELTA, abs=0.01)
+    walked = walker.get_location() - before
+    assert walked.dot(direction) == pytest.approx(1.5 * 40 * DELTA, abs=0.01)
     assert walker.get_velocity().length() == pytest.approx(1.5)
     half = walker.bounding_box.extent.z
-    assert half < walker.get_location().z < half + 0.2, "it stands on the sidewalk"
+    assert half < walker.get_location().z < half + 0.2, "it must stand on the sidewalk"
     walker.apply_control(carla.WalkerControl(direction, 0.0))
     run(world, 2)
     assert walker.get_velocity().length() == 0.0
 
 
-def test_controllers_walk_pedestrians_along_sidewalks(world, spawn):
+def test_controllers_move_walkers_along_sidewalks(world, spawn):
     world.set_pedestrians_seed(3)
     places = [world.get_random_location_from_navigation() for _ in range(8)]
     assert all(places)
@@ -120,24 +124,24 @@ def test_controllers_walk_pedestrians_along_sidewalks(world, spawn):
         controller.start()
         controller.go_to_location(world.get_random_location_from_navigation())
         controller.set_max_speed(1.4)
-    way = [0.0] * len(walkers)
-    driving = 0
+    walked = [0.0] * len(walkers)
+    on_lane = 0
     for _ in range(300):
         before = [walker.get_location() for walker in walkers]
         world.tick()
         for i, walker in enumerate(walkers):
             here = walker.get_location()
-            way[i] += here.distance(before[i])
+            walked[i] += here.distance(before[i])
             lane = world.get_map().get_waypoint(here, False, carla.LaneType.Driving)
-            driving += lane is not None
-    assert sorted(way)[2] > 10.0, "most walk all the time"
-    assert max(way) < 1.6 * 300 * DELTA
-    assert driving < 0.2 * 300 * len(walkers), "roads are only crossed"
+            on_lane += lane is not None
+    assert sorted(walked)[2] > 10.0, "most must walk all the time"
+    assert max(walked) < 1.6 * 300 * DELTA
+    assert on_lane < 0.2 * 300 * len(walkers), "they must use roads only to cross them"
     for controller in controllers:
         controller.stop()
 
 
-def test_the_lights_of_a_junction_take_turns(world):
+def test_phases_of_a_junction_take_turns(world):
     lights = world.get_actors().filter("traffic.traffic_light")
     group = lights[0].get_group_traffic_lights()
     assert 2 <= len(group) <= 4
@@ -147,13 +151,13 @@ def test_the_lights_of_a_junction_take_turns(world):
         states = tuple(light.get_state() for light in group)
         shown.add(states)
         lit = {s for s in states if s != carla.TrafficLightState.Red}
-        assert len(lit) <= 1, "green and yellow, or two phases, at once"
+        assert len(lit) <= 1, "two phases, or green and yellow, at the same time"
     for i in range(len(group)):
         colours = {states[i] for states in shown}
         assert colours == {getattr(carla.TrafficLightState, name) for name in ("Red", "Yellow", "Green")}
 
 
-def test_lights_obey_scripts(world):
+def test_lights_can_be_controlled(world):
     light = world.get_actors().filter("traffic.traffic_light")[0]
     light.freeze(True)
     light.set_state(carla.TrafficLightState.Off)
@@ -169,7 +173,7 @@ def test_lights_obey_scripts(world):
     assert not light.is_frozen()
 
 
-def test_lights_belong_to_the_signals_and_lanes_of_the_map(world):
+def test_lights_match_the_signals_and_lanes_of_the_map(world):
     town_map = world.get_map()
     lights = world.get_actors().filter("traffic.traffic_light")
     assert len(lights) > 3
@@ -182,7 +186,7 @@ def test_lights_belong_to_the_signals_and_lanes_of_the_map(world):
     assert {world.get_traffic_light(m).id for m in landmarks} == {light.id for light in lights}
 
 
-def test_a_car_sees_the_light_before_it(world, spawn):
+def test_car_is_subject_to_the_light_ahead(world, spawn):
     light = world.get_actors().filter("traffic.traffic_light")[0]
     stop = light.get_stop_waypoints()[0].transform
     behind = stop.location - 6.0 * stop.get_forward_vector() + carla.Location(z=0.3)

@@ -7,7 +7,7 @@ from simulator.roads.maps import build_map
 from simulator.roads.opendrive_writer import to_opendrive
 
 
-def test_versions_agree(client):
+def test_server_and_client_versions_are_equal(client):
     assert client.get_server_version() == client.get_client_version()
 
 
@@ -20,12 +20,12 @@ def test_every_map_loads_with_its_roads(client):
         assert len(town_map.get_topology()) > 20
 
 
-def test_an_unknown_map_is_refused_with_the_names_of_those_there_are(client):
-    with pytest.raises(RuntimeError, match=r"'Nowhere' not found; there are .*Eastfield"):
+def test_unknown_map_is_refused_with_the_available_names(client):
+    with pytest.raises(RuntimeError, match=r"'Nowhere' not found; choose from .*Eastfield"):
         client.load_world("Nowhere")
 
 
-def test_a_new_episode_has_no_actors_of_the_old_one(client, world, spawn):
+def test_new_episode_has_no_actors_of_the_old_one(client, world, spawn):
     vehicle = spawn("vehicle.tesla.model3")
     world.tick()
     assert vehicle.id in [actor.id for actor in world.get_actors()]
@@ -36,27 +36,27 @@ def test_a_new_episode_has_no_actors_of_the_old_one(client, world, spawn):
     assert not world.get_settings().synchronous_mode
 
 
-def test_settings_can_outlive_an_episode(client, world):
+def test_settings_can_be_kept_for_the_next_episode(client, world):
     assert client.load_world("Millbrook", reset_settings=False).get_settings().synchronous_mode
 
 
-def test_roads_that_a_client_sends_become_a_town(client, world):
+def test_uploaded_opendrive_becomes_a_town(client, world):
     text = world.get_map().to_opendrive()
-    crossroads = client.generate_opendrive_world(text, carla.OpendriveGenerationParameters())
-    assert crossroads.get_map().name.endswith("OpenDriveMap")
-    assert len(crossroads.get_map().get_topology()) == len(world.get_map().get_topology())
-    crossroads.apply_settings(carla.WorldSettings(synchronous_mode=True, fixed_delta_seconds=0.05))
-    crossroads.tick()
-    crossroads.apply_settings(carla.WorldSettings())
+    uploaded = client.generate_opendrive_world(text, carla.OpendriveGenerationParameters())
+    assert uploaded.get_map().name.endswith("OpenDriveMap")
+    assert len(uploaded.get_map().get_topology()) == len(world.get_map().get_topology())
+    uploaded.apply_settings(carla.WorldSettings(synchronous_mode=True, fixed_delta_seconds=0.05))
+    uploaded.tick()
+    uploaded.apply_settings(carla.WorldSettings())
 
 
-def test_roads_that_cannot_be_read_are_refused_and_the_town_stays(client, world):
+def test_unreadable_opendrive_is_refused_and_the_town_stays(client, world):
     with pytest.raises(RuntimeError, match="OpenDRIVE"):
         client.generate_opendrive_world("<OpenDRIVE", carla.OpendriveGenerationParameters())
     assert client.get_world().get_map().name.endswith("Eastfield")
 
 
-def test_time_passes_by_the_step_that_was_set(world):
+def test_a_tick_advances_time_by_the_fixed_delta(world):
     before = world.get_snapshot().timestamp
     for _ in range(10):
         frame = world.tick()
@@ -66,13 +66,13 @@ def test_time_passes_by_the_step_that_was_set(world):
     assert after.delta_seconds == pytest.approx(0.05)
 
 
-def test_weather_comes_back_as_it_was_set(world):
+def test_weather_is_returned_as_it_was_set(world):
     for weather in (carla.WeatherParameters.HardRainSunset, carla.WeatherParameters.ClearNoon):
         world.set_weather(weather)
         assert world.get_weather() == weather
 
 
-def test_blueprints_have_what_scripts_look_for(world):
+def test_blueprints_have_the_attributes_that_scripts_use(world):
     library = world.get_blueprint_library()
     cars = [b for b in library.filter("vehicle.*") if int(b.get_attribute("number_of_wheels")) == 4]
     assert len(cars) >= 12
@@ -85,7 +85,7 @@ def test_blueprints_have_what_scripts_look_for(world):
     assert library.find("sensor.camera.semantic_segmentation").has_attribute("sensor_tick")
 
 
-def test_nothing_spawns_where_something_stands(world, spawn):
+def test_spawning_at_an_occupied_place_is_refused(world, spawn):
     vehicle = spawn("vehicle.tesla.model3")
     with pytest.raises(RuntimeError, match="collision at spawn position"):
         spawn("vehicle.audi.tt")
@@ -94,7 +94,7 @@ def test_nothing_spawns_where_something_stands(world, spawn):
 
 
 @pytest.mark.parametrize(("name", "value"), [("image_size_x", 0), ("image_size_y", 100_000), ("fov", 180.0)])
-def test_an_impossible_camera_is_refused_with_the_attribute(spawn, name, value):
+def test_invalid_camera_attribute_is_refused_by_name(spawn, name, value):
     with pytest.raises(RuntimeError, match=name):
         spawn("sensor.camera.rgb", **{name: value})
 
@@ -115,23 +115,23 @@ def point(world, index):
     return world.get_map().get_spawn_points()[index]
 
 
-def test_the_towns_own_actors_stay(world):
+def test_actors_of_the_town_cannot_be_destroyed(world):
     light = world.get_actors().filter("traffic.traffic_light")[0]
     assert not light.destroy()
     assert not world.get_spectator().destroy()
 
 
-def test_the_spectator_moves(world):
+def test_spectator_can_be_moved(world):
     pose = carla.Transform(carla.Location(1.0, 2.0, 3.0), carla.Rotation(yaw=45.0))
     world.get_spectator().set_transform(pose)
     world.tick()
     assert world.get_spectator().get_location().distance(pose.location) < 1e-3
 
 
-def test_a_batch_answers_each_command(client, world):
+def test_batch_responds_to_each_command(client, world):
     command = carla.command
     blueprint = world.get_blueprint_library().find("vehicle.audi.tt")
-    answers = client.apply_batch_sync(
+    responses = client.apply_batch_sync(
         [
             command.SpawnActor(blueprint, point(world, 0)).then(command.SetSimulatePhysics(command.FutureActor, False)),
             command.SpawnActor(blueprint, point(world, 0)),
@@ -140,31 +140,31 @@ def test_a_batch_answers_each_command(client, world):
         ],
         True,
     )
-    assert [bool(answer.error) for answer in answers] == [False, True, False, True]
-    assert "collision" in answers[1].error
-    fixed, free = (world.get_actor(answers[index].actor_id) for index in (0, 2))
+    assert [bool(response.error) for response in responses] == [False, True, False, True]
+    assert "collision" in responses[1].error
+    fixed, free = (world.get_actor(responses[index].actor_id) for index in (0, 2))
     throttle = [command.ApplyVehicleControl(car, carla.VehicleControl(throttle=1.0)) for car in (fixed, free)]
     client.apply_batch_sync(throttle, True)
     for _ in range(20):
         world.tick()
     assert fixed.get_velocity().length() == 0.0
     assert free.get_velocity().length() > 2.0
-    there = carla.Transform(carla.Location(5.0, 6.0, 0.0))
-    answers = client.apply_batch_sync(
+    target = carla.Transform(carla.Location(5.0, 6.0, 0.0))
+    responses = client.apply_batch_sync(
         [
-            command.ApplyTransform(fixed, there),
+            command.ApplyTransform(fixed, target),
             command.SetVehicleLightState(fixed, carla.VehicleLightState.Position),
             command.DestroyActor(free),
         ],
         True,
     )
-    assert not any(answer.error for answer in answers)
-    assert fixed.get_location().distance(there.location) < 1e-3
+    assert not any(response.error for response in responses)
+    assert fixed.get_location().distance(target.location) < 1e-3
     assert fixed.get_light_state() == carla.VehicleLightState.Position
     assert not world.get_actors().filter("vehicle.*").find(free.id)
 
 
-def test_a_recording_is_refused_in_words(client):
+def test_recorder_call_is_refused_with_a_message(client):
     with pytest.raises(RuntimeError, match="start_recorder is not supported"):
         client.start_recorder("town.log")
 
@@ -181,5 +181,5 @@ def test_calls_without_effect_are_answered(world, spawn):
     world.tick()
 
 
-def test_the_map_of_the_client_is_that_of_the_server(world):
+def test_client_and_server_have_the_same_map(world):
     assert world.get_map().to_opendrive() == to_opendrive(build_map("Eastfield", 1))

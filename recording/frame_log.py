@@ -1,0 +1,179 @@
+"""frames.csv: one row for every image of a dataset, appended only when its files are complete."""
+
+import contextlib
+import csv
+import errno
+import io
+import os
+import threading
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from recording.run import image_number
+from segmentation.atomic_write import remove_temporary_files
+from segmentation.dataset.layout import FRAME_COLUMNS, FRAME_TABLE, IDS, IMAGE, png_kinds, png_names, png_path
+from segmentation.errors import UserError
+from segmentation.types import Size
+
+
+class FrameLog:
+    """The rows of a dataset's frames.csv. Threads may append."""
+
+    def __init__(self, file: int, path: Path, columns: list[str], rows: list[dict[str, str]]) -> None:
+        self.path = path
+        self._file, self._columns = file, columns
+        self._lock = threading.Lock()
+        self._counts = Counter(row["run"] for row in rows)
+        self._names = {row["name"] for row in rows}
+        self._last_rows = {row["run"]: row for row in rows}
+
+    @property
+    def total(self) -> int:
+        """Number of images of all runs."""
+        return self._counts.total()
+
+    def count(self, run: str) -> int:
+        """Return the number of images of a run."""
+        return self._counts[run]
+
+    def next_number(self, run: str) -> int:
+        """Return the number after the highest that an image of this run has, in the table or in the folder."""
+        names = self._names | png_names(self.path.parent, IMAGE)
+        return 1 + max((number for name in names if (number := image_number(name, run)) is not None), default=-1)
+
+    def repair(self, run: str) -> None:
+        """Repair what a recorder left that was killed in this run between two steps.
+
+        Complete images without a row get one, with name and run; labels whose image was never written are removed.
+        Raise `UserError` if the folder cannot be written.
+        """
+        with _user_errors(self.path):
+            self._add_missing_rows(run)
+            self._remove_orphans(run)
+
+    def require_same_settings(self, run: str, size: Size, fov: float, driving: str) -> None:
+        """Raise `UserError` if the last image of the run was recorded with other settings: a run is one drive."""
+        settings = {"width": str(size[0]), "height": str(size[1]), "fov": f"{fov:g}", "driving": driving}
+        for name, value in settings.items():
+            before = self._last_rows.get(run, {}).get(name)
+            if before and before != value:
+                raise UserError(
+                    f"{self.path}: {run} was recorded with {name} {before}, not {value}; use another --seed or --output"
+                )
+
+    def append(self, row: Mapping[str, Any]) -> None:
+        """Append a row that survives the end of this process and a power cut; all of it or nothing.
+
+        Raise OSError if there is no room.
+        """
+        text = io.StringIO()
+        csv.DictWriter(text, self._columns, restval="", extrasaction="ignore", lineterminator="\n").writerow(row)
+        line = text.getvalue().encode()
+        with self._lock:
+            end = os.lseek(self._file, 0, os.SEEK_END)
+            try:
+                # One call for the whole line: if the process is killed, it was made or it was not.
+                if os.write(self._file, line) != len(line):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                os.fsync(self._file)
+            except OSError:
+                os.ftruncate(self._file, end)
+                raise
+            self._counts[row["run"]] += 1
+            self._names.add(row["name"])
+
+    def _add_missing_rows(self, run: str) -> None:
+        folder = self.path.parent
+        for name in sorted(png_names(folder, IMAGE) - self._names):
+            if image_number(name, run) is not None and png_path(folder, IDS, name).exists():
+                self.append({"name": name, "run": run})
+
+    def _remove_orphans(self, run: str) -> None:
+        folder = self.path.parent
+        images = png_names(folder, IMAGE) | self._names
+        for kind in png_kinds(folder):
+            for name in png_names(folder, kind) - images:
+                if image_number(name, run) is not None:
+                    png_path(folder, kind, name).unlink()
+
+
+@contextmanager
+def open_frame_log(folder: Path) -> Iterator[FrameLog]:
+    """Open the folder's frames.csv, create it if it is missing, and lock it for this process.
+
+    An incomplete last row, left by a power cut, is removed; so is, at the end, a new file without a row. Raise
+    `UserError` if the folder or the file cannot be written, if the columns name and run are missing, or if another
+    recorder is writing into the folder.
+    """
+    path = folder / FRAME_TABLE
+    new_folder, new_file = not folder.exists(), not path.exists()
+    with _user_errors(path):
+        folder.mkdir(parents=True, exist_ok=True)
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+    frame_log = None
+    try:
+        with _user_errors(path):
+            _lock(file, path)
+            remove_temporary_files(folder)
+            columns, rows = _read(file, path)
+        frame_log = FrameLog(file, path, columns, rows)
+        yield frame_log
+    finally:
+        os.close(file)
+        if new_file and not (frame_log and frame_log.total):
+            with contextlib.suppress(OSError):
+                path.unlink()
+                if new_folder:
+                    folder.rmdir()
+
+
+@contextmanager
+def _user_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UserError(
+            f"{path}: cannot be written ({error.strerror}); make it writable or use another --output"
+        ) from None
+
+
+def _lock(file: int, path: Path) -> None:
+    """Keep other recorders out, where the system can (not on Windows); the lock ends with the process."""
+    with contextlib.suppress(ImportError):
+        import fcntl
+
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UserError(f"{path}: another recorder is writing here; wait or use another --output") from None
+
+
+def _read(file: int, path: Path) -> tuple[list[str], list[dict[str, str]]]:
+    """Return the columns and the rows; write the columns if the file is empty, and remove an incomplete last row."""
+    content = path.read_bytes()
+    complete = content[: content.rfind(b"\n") + 1]
+    if not complete:
+        os.ftruncate(file, 0)
+        os.write(file, (",".join(FRAME_COLUMNS) + "\n").encode())
+        return list(FRAME_COLUMNS), []
+    if len(complete) < len(content):
+        last = content[len(complete) :].decode("utf-8", "replace")
+        has_all_columns = last.count(",") == complete.splitlines()[0].count(b",")
+        # Other programs may write the last row without a line break. If a row is removed, `repair` adds it again.
+        if has_all_columns and png_path(path.parent, IMAGE, last.split(",")[0]).exists():
+            os.write(file, b"\n")
+        else:
+            os.ftruncate(file, len(complete))
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as text:
+            reader = csv.DictReader(text, restval="")
+            rows = list(reader)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"{path}: cannot be read ({error}); fix or remove it") from None
+    columns = list(reader.fieldnames or ())
+    if not {"name", "run"} <= set(columns):
+        raise UserError(f"{path}: needs the columns name and run; fix or remove it")
+    return columns, rows

@@ -1,0 +1,59 @@
+"""The scene that is recorded: a town in synchronous mode, and the ego vehicle in it with its cameras."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from recording.ego_vehicle import Driver
+from recording.preview import FrameCounts
+from recording.sensors import Rig
+from recording.server import LOADING_SECONDS, Server
+from recording.supervisor import time_limit
+from recording.weather import weather_preset
+
+SETTLING_TICKS = 3  # after a change of weather, until wet roads and shadows show the new one
+HANGING_TIMEOUTS = 3  # timeouts of a tick after which it will never end
+
+
+@dataclass
+class Scene:
+    """Everything that stays the same while a town is recorded."""
+
+    server: Server
+    world: Any
+    vehicle: Any
+    driver: Driver
+    rig: Rig
+    counts: FrameCounts = field(default_factory=FrameCounts)
+    _has_rendered: bool = False
+
+    @property
+    def speed(self) -> float:
+        """The speed of the ego vehicle, m/s."""
+        return self.vehicle.get_velocity().length()
+
+    def drive(self, ticks: int) -> int:
+        """Drive on for this many ticks, at least one, and return the number of the last frame."""
+        for _ in range(ticks):
+            self.driver.advance()
+            frame = self._tick(self.server.timeout)
+        return frame
+
+    def change_weather(self, name: str) -> None:
+        """Set the weather preset and tick until it shows."""
+        self.world.set_weather(weather_preset(name))
+        for _ in range(SETTLING_TICKS):
+            if self._has_rendered:
+                self._tick(self.server.timeout)
+            else:
+                self._render_first_image()
+
+    def _render_first_image(self) -> None:
+        """Tick once, and wait as long as a town needs for its first image."""
+        with self.server.extended_timeout(LOADING_SECONDS):
+            self.rig.read(self._tick(LOADING_SECONDS))
+        self.rig.dropped = 0  # it does not matter whether this image came in time
+        self._has_rendered = True
+
+    def _tick(self, timeout: float) -> int:
+        with time_limit(HANGING_TIMEOUTS * timeout):
+            return self.world.tick(timeout)

@@ -1,0 +1,201 @@
+"""The sensors that can be recorded, and the rig of cameras on the ego vehicle, read frame by frame.
+
+A new sensor is one row of `SENSORS`.
+"""
+
+import queue
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import cv2
+import numpy as np
+
+from recording.synchronous_mode import ROLE
+from segmentation.dataset.layout import IDS, IMAGE
+from segmentation.errors import UserError
+from segmentation.types import Size, UInt8Array
+
+MAX_DROPPED_IN_A_ROW = 4  # dropped frames after which a camera counts as dead
+
+Pose = tuple[float, float, float, float, float, float]
+"""x forward, y right, z up in metres; pitch, yaw, roll in degrees."""
+
+
+def decode_colour(image: Any) -> UInt8Array:
+    """Return the red, green and blue bytes of a CARLA image, (height, width, 3)."""
+    return cv2.cvtColor(_bgra(image), cv2.COLOR_BGRA2RGB)
+
+
+def decode_ids(image: Any) -> UInt8Array:
+    """Return the label ids of a CARLA image, (height, width); they are in its red channel."""
+    return cv2.extractChannel(_bgra(image), 2)
+
+
+def _bgra(image: Any) -> UInt8Array:
+    return np.frombuffer(image.raw_data, np.uint8).reshape(image.height, image.width, 4)
+
+
+@dataclass(frozen=True)
+class Sensor:
+    """How the images of a sensor get from the server into the dataset."""
+
+    blueprint: str
+    decode: Callable[[Any], UInt8Array]  # CARLA's image -> array
+    kind: str  # folder of its files in the dataset, and prefix of their names
+    encoding: Literal["image", "ids"]  # RGB (height, width, 3), or one byte per pixel (height, width)
+
+
+SENSORS: dict[str, Sensor] = {
+    "rgb": Sensor("sensor.camera.rgb", decode_colour, IMAGE, "image"),
+    "ids": Sensor("sensor.camera.semantic_segmentation", decode_ids, IDS, "ids"),
+    # Metres are 1000 (R + 256 G + 65536 B) / (256^3 - 1).
+    "depth": Sensor("sensor.camera.depth", decode_colour, "depth", "image"),
+    # The label id is in R, the number of the instance in G and B.
+    "instance": Sensor("sensor.camera.instance_segmentation", decode_colour, "instance", "image"),
+}
+REQUIRED_SENSORS = ("rgb", "ids")
+if TYPE_CHECKING:
+    ExtraSensor = str
+else:
+    ExtraSensor = Literal[tuple(name for name in SENSORS if name not in REQUIRED_SENSORS)]
+
+
+@dataclass(frozen=True)
+class View:
+    """What the sensors at one pose recorded in one frame."""
+
+    images: Mapping[str, UInt8Array]  # decoded, by the sensor's name in `SENSORS`
+    pose: Pose  # in world coordinates
+    fov: float  # degrees, horizontal
+    time: float  # simulated seconds
+    frame: int
+
+    @property
+    def rgb(self) -> UInt8Array:
+        """The colour image, (height, width, 3)."""
+        return self.images["rgb"]
+
+    @property
+    def ids(self) -> UInt8Array:
+        """The label ids, (height, width)."""
+        return self.images["ids"]
+
+
+@dataclass(frozen=True)
+class RigSettings:
+    """Which cameras a rig has: all sensors at every pose."""
+
+    poses: Sequence[Pose]  # relative to the vehicle's centre on the ground
+    size: Size
+    field_of_view: float  # degrees, horizontal
+    extra_sensors: Sequence[str] = ()  # besides `REQUIRED_SENSORS`
+
+
+class Rig:
+    """All cameras of a recording. The images of a frame are returned together or not at all."""
+
+    def __init__(self, cameras: Sequence[Mapping[str, Any]], timeout: float) -> None:
+        """Listen to `cameras`, for each pose its actors by sensor name. `timeout` is in seconds, see `read`."""
+        self.timeout = timeout
+        self.dropped = 0  # frames with a missing image
+        self._dropped_in_a_row = 0
+        self._streams = [{name: _Stream(camera) for name, camera in each.items()} for each in cameras]
+
+    def read(self, frame: int) -> list[View] | None:
+        """Return the views of all poses in this frame, or None, counted in `dropped`, if an image of it is missing.
+
+        Images of other frames never take its place. Raise `UserError` after MAX_DROPPED_IN_A_ROW dropped frames in a
+        row, for each of which a share of the timeout was waited.
+        """
+        deadline = time.monotonic() + self.timeout / MAX_DROPPED_IN_A_ROW
+        poses = [{name: stream.read(frame, deadline) for name, stream in each.items()} for each in self._streams]
+        missing = {name for images in poses for name, image in images.items() if image is None}
+        if not missing:
+            self._dropped_in_a_row = 0
+            return [_view(images) for images in poses]
+        self.dropped += 1
+        self._dropped_in_a_row += 1
+        if self._dropped_in_a_row == MAX_DROPPED_IN_A_ROW:
+            raise UserError(
+                f"no {' and no '.join(sorted(missing))} images of the last {MAX_DROPPED_IN_A_ROW} frames came within "
+                f"{self.timeout:g} s; everything recorded so far is complete: restart the simulator, or use a smaller "
+                "--size or a longer --timeout, and repeat the command to continue"
+            )
+        return None
+
+
+class _Stream:
+    """The images of one camera, in the order of their frames."""
+
+    def __init__(self, camera: Any) -> None:
+        self._queue: queue.Queue[Any] = queue.Queue()
+        self._early: Any = None  # an image of a frame that has not been asked for
+        camera.listen(self._queue.put)
+
+    def read(self, frame: int, deadline: float) -> Any:
+        """Return the image of a frame; None if it has not arrived by the deadline or a later one has."""
+        image, self._early = self._early, None
+        while image is None or image.frame < frame:
+            try:
+                image = self._queue.get(timeout=max(0.0, deadline - time.monotonic()))
+            except queue.Empty:
+                return None
+        if image.frame > frame:
+            self._early = image
+            return None
+        return image
+
+
+@contextmanager
+def camera_rig(world: Any, vehicle: Any, settings: RigSettings, timeout: float) -> Iterator[Rig]:
+    """Attach the cameras to the vehicle and stop them at the end; `synchronous_mode` destroys them."""
+    names = [name for name in SENSORS if name in (*REQUIRED_SENSORS, *settings.extra_sensors)]
+    cameras: list[dict[str, Any]] = []
+    try:
+        for pose in settings.poses:
+            cameras.append({})
+            for name in names:
+                blueprint = _blueprint(world, SENSORS[name], settings)
+                cameras[-1][name] = world.spawn_actor(blueprint, _transform(pose), attach_to=vehicle)
+        yield Rig(cameras, timeout)
+    finally:
+        for each in cameras:
+            for camera in each.values():
+                camera.stop()
+
+
+def _blueprint(world: Any, sensor: Sensor, settings: RigSettings) -> Any:
+    try:
+        blueprint = world.get_blueprint_library().find(sensor.blueprint)
+    except IndexError:
+        raise UserError(
+            f"the server has no {sensor.blueprint}; leave it out of --extra-sensors or use CARLA 0.9.16"
+        ) from None
+    width, height = settings.size
+    values = {"image_size_x": width, "image_size_y": height, "fov": settings.field_of_view, "role_name": ROLE}
+    for name, value in values.items():
+        if blueprint.has_attribute(name):
+            blueprint.set_attribute(name, str(value))
+    return blueprint
+
+
+def _transform(pose: Pose) -> Any:
+    import carla
+
+    x, y, z, pitch, yaw, roll = pose
+    return carla.Transform(carla.Location(x, y, z), carla.Rotation(pitch, yaw, roll))
+
+
+def _view(images: Mapping[str, Any]) -> View:
+    colour = images["rgb"]
+    place, rotation = colour.transform.location, colour.transform.rotation
+    return View(
+        images={name: SENSORS[name].decode(image) for name, image in images.items()},
+        pose=(place.x, place.y, place.z, rotation.pitch, rotation.yaw, rotation.roll),
+        fov=colour.fov,
+        time=colour.timestamp,
+        frame=colour.frame,
+    )

@@ -1,0 +1,25 @@
+"""CARLA's weather presets."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from recording.server import load_carla
+from segmentation.errors import UserError
+
+
+def require_weathers(names: Sequence[str]) -> None:
+    """Raise `UserError` that lists the presets for a name that is not one of them."""
+    presets = _presets()
+    for name in names:
+        if name not in presets:
+            raise UserError(f"--weathers has {name}, which CARLA does not have; it has {', '.join(sorted(presets))}")
+
+
+def weather_preset(name: str) -> Any:
+    """Return the preset with this name, such as ClearNoon."""
+    return _presets()[name]
+
+
+def _presets() -> dict[str, Any]:
+    kind = load_carla().WeatherParameters
+    return {name: value for name, value in vars(kind).items() if isinstance(value, kind)}

@@ -1,1 +1,0 @@
-"""The CARLA client: synchronous mode, cameras, traffic, the dataset writer."""

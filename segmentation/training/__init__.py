@@ -1,0 +1,1 @@
+"""Train a network: compile it by its recipe, fit it, keep the best, resume, warm start."""

@@ -1,0 +1,92 @@
+"""Keras callbacks: reproducible dropout, checkpoints, and a clean stop on Ctrl-C."""
+
+import signal
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+from tqdm import tqdm
+
+from segmentation.checkpoint import ModelFiles, TrainedModel, save_model
+
+History = dict[str, list[float]]
+
+
+class SeedDropout(keras.callbacks.Callback):
+    """Derive dropout from the seed and the epoch, so that a resumed run equals an uninterrupted one.
+
+    Checkpoints do not store the state of Keras's random generators.
+    """
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        self.seed = seed
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        """Set the state of every generator."""
+        states = [variable for variable in self.model.variables if variable.path.endswith("seed_generator_state")]
+        for index, state in enumerate(states):
+            state.assign(np.random.default_rng([self.seed, epoch, index]).integers(2**32, size=2, dtype=np.uint32))
+
+
+class SaveCheckpoints(keras.callbacks.Callback):
+    """Save the best model by validation mean IoU, and the last one with everything that resuming needs.
+
+    Both files contain the best score, so a resumed run never overwrites a better model. A new run keeps the best
+    model of the run before it as NAME_previous.keras.
+    """
+
+    def __init__(self, trained: TrainedModel, files: ModelFiles, after_epoch: Callable[[History], Any]) -> None:
+        super().__init__()
+        self.trained, self.files, self.after_epoch = trained, files, after_epoch
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Add the epoch's results to the history, save the files and print the results."""
+        if self.model.stop_training:  # Ctrl-C: the epoch is incomplete
+            return
+        results = {name: float(value) for name, value in (logs or {}).items()}
+        improved = results["val_mean_iou"] > self.trained.best_score
+        for name, value in results.items():
+            self.trained.history.setdefault(name, []).append(value)
+        if epoch == 0 and self.files.best.exists():
+            self.files.best.replace(self.files.previous)
+        if improved:
+            save_model(self.trained, self.files.best)
+        save_model(self.trained, self.files.last, with_optimizer=True)
+        tqdm.write(
+            f"epoch {epoch + 1}/{self.params['epochs']}: "
+            f"loss {results['loss']:.3f}, mean IoU {results['mean_iou']:.3f}; "
+            f"validation loss {results['val_loss']:.3f}, mean IoU {results['val_mean_iou']:.3f}"
+            + (" (best)" if improved else "")
+        )
+        self.after_epoch(self.trained.history)
+
+
+class StopOnInterrupt(keras.callbacks.Callback):
+    """End training after the current step on the first Ctrl-C and drop the incomplete epoch; end at once on the second.
+
+    `interrupted` says whether that happened.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.interrupted = False
+
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        """Install the handler for Ctrl-C."""
+        self.previous = signal.signal(signal.SIGINT, self._interrupt)
+
+    def on_train_end(self, logs: dict | None = None) -> None:
+        """Restore the handler found."""
+        signal.signal(signal.SIGINT, self.previous)
+
+    def on_test_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        """End validation too: an incomplete epoch is not scored."""
+        if self.interrupted:
+            self.model.stop_evaluating = True
+
+    def _interrupt(self, *_: object) -> None:
+        signal.signal(signal.SIGINT, self.previous)
+        self.interrupted = self.model.stop_training = True
+        print("\nStopping; the last complete epoch is kept. Press Ctrl-C again to stop at once.")
