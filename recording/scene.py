@@ -24,7 +24,7 @@ class Scene:
     driver: Driver
     rig: Rig
     counts: FrameCounts = field(default_factory=FrameCounts)
-    _has_rendered: bool = False
+    _has_rendered: bool = field(default=False, init=False)
 
     @property
     def speed(self) -> float:

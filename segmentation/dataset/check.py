@@ -100,7 +100,7 @@ def _check_samples(dataset: Dataset, label_table: LabelTable | None) -> Iterator
 def _check_sample(sample: Sample, label_table: LabelTable | None) -> tuple[list[str], np.ndarray]:
     """Return the problems of one sample, and its pixels per class index (256,)."""
     problems: list[str] = []
-    pixels = np.zeros(VOID + 1, np.int64)
+    pixels: np.ndarray = np.zeros(VOID + 1, np.int64)
     image = ids = None
     try:
         image = sample.read_image()
