@@ -7,6 +7,7 @@ import keras
 from keras import layers, ops
 
 from segmentation.backend import on_cpu_with_tensorflow
+from segmentation.errors import UserError
 from segmentation.networks.layers import PACKAGE, batch_norm
 
 Implementation = Literal["auto", "fast", "portable"]
@@ -134,8 +135,10 @@ def set_dense_block_implementation(
     """Set the implementation of every dense block of a network.
 
     Call it after building or loading the network and before its first training step or prediction: Keras traces these
-    once and keeps what was set then.
+    once and keeps what was set then. Raises `UserError` for "fast" without TensorFlow.
     """
+    if implementation == "fast" and keras.config.backend() != "tensorflow":
+        raise UserError(f"--dense-block fast needs TensorFlow, and Keras runs on {keras.config.backend()}; use auto")
     for layer in network.layers:
         if isinstance(layer, DenseBlock):
             layer.implementation, layer.recompute = implementation, recompute
