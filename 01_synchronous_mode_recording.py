@@ -41,7 +41,7 @@ from segmentation.types import Size
 HOST = "127.0.0.1"  # address of the CARLA server
 PORT = 2000  # its first port; if nothing listens there on this machine, the embedded town starts on a free port
 OUTPUT = Path("dataset")  # dataset folder; created if missing
-TOWNS: tuple[str, ...] = ()  # towns to record, one after the other; none: the one that the server shows
+TOWNS: tuple[str, ...] = ()  # towns to record, one after the other; none: the one that the server has loaded
 WEATHERS: tuple[str, ...] = ("ClearNoon",)  # CARLA's weather presets; every town is recorded in each
 IMAGES = 200  # per camera, town and weather
 SIZE: Size = (360, 240)  # width and height of the images, pixels
@@ -65,16 +65,16 @@ VEHICLE = "vehicle.tesla.model3"  # blueprint of the ego vehicle, which carries 
 
 # ---------------------------------------------------------------------------- which frames are kept
 KEEP_METRES = 4.0  # keep an image if its camera has moved this far since the last kept one
-KEEP_CHANGE = 0.1  # 0 to 1: or if this share of its labels has changed
+KEEP_CHANGE = 0.1  # or if this share of its labels has changed, 0 to 1
 RARE_LABELS: tuple[str, ...] = ("Pedestrians", "Rider", "TrafficLight", "TrafficSigns")  # names in labels.csv
 RARE_SHARE = 0.0  # 0 to 1: share of the images that must show each of them; until then, others are skipped
-RARE_PIXELS = 0.001  # 0 to 1: share of its pixels with which an image shows a label
+RARE_PIXELS = 0.001  # 0 to 1: an image shows a label if at least this share of its pixels has it
 
 # ----------------------------------------------------------------------------- server, this machine
 TIMEOUT = 20.0  # seconds to wait for an answer or an image before giving up
 FRAMES_PER_SECOND = 20.0  # of simulated time; the Traffic Manager needs 10 or more
 WRITERS = 2  # threads that compress and write files; use as many as cores
-SMALL_FILES = False  # compress images by a sixth more, several times as slowly
+SMALL_FILES = False  # images are a sixth smaller, but take several times longer to compress
 WINDOW = True  # show a preview if there is a display; Escape stops the recording
 
 
@@ -153,7 +153,7 @@ def open_scene(server: Server, town: str, seed: int) -> Iterator[Scene]:
         if VEHICLES or DRIVING == "autopilot":
             manager = stack.enter_context(traffic_manager(server, seed))
         vehicle = spawn_ego_vehicle(world, VEHICLE, seed)
-        world.tick(TIMEOUT)  # now the client knows where it is, so that traffic keeps its distance
+        world.tick(TIMEOUT)  # so that the client knows where the vehicle is and traffic keeps its distance
         spawn_traffic(server, world, manager, TrafficSettings(VEHICLES, WALKERS, seed))
         driver: Driver
         if DRIVING == "teleport":

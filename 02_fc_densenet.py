@@ -21,7 +21,7 @@ from segmentation.errors import UserError
 from segmentation.flags import require_at_least, run, script_constants
 from segmentation.networks.registry import Architecture, build_network, choose_recipe
 from segmentation.recipes import Optimizer, Recipe, Schedule
-from segmentation.report import draw_curves, print_iou
+from segmentation.report import print_iou
 from segmentation.types import Size
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ VARIANT = "light"  # for laptops; docs/networks.md names the papers' own, such a
 SIZE: Size = (240, 160)  # width and height that images are resized to, pixels; keep their proportions
 EPOCHS = 15  # how often every image is seen; more is better and takes longer
 BATCH_SIZE = 2  # images per step; small batches learn faster from few images, GPUs want 8 or more
-AUGMENT = False  # also zoom, mirror and recolour training images; only pays off in long trainings
+AUGMENT = False  # also zoom, mirror and recolour training images; only pays off in long training
 START_FROM: Path | None = None  # model file whose weights to start from, of a network like this one
 RESUME = False  # continue an interrupted run from NAME_last.keras; give the same flags as before
 CHECK = False  # check the dataset folders, then stop
@@ -59,7 +59,7 @@ LEARNING_RATE: float | None = None  # highest; None: the recipe's; light: 1.5e-3
 SCHEDULE: Schedule | None = None  # how the learning rate falls; None: the recipe's; light: cosine
 WEIGHT_DECAY: float | None = None  # None: the recipe's; light: 1e-4
 CROP: Size | None = None  # width and height of random windows to train on; None: the recipe's; light: SIZE
-DROPOUT: float | None = None  # fc_densenet: 0 to below 1; None: the recipe's; light: 0, for short trainings
+DROPOUT: float | None = None  # fc_densenet: 0 to below 1; None: the recipe's; light: 0, for short training
 CLASS_WEIGHTING: float | None = None  # loss weights, 0: equal pixels, 1: equal classes; None: the recipe's; light: 0.5
 
 # --------------------------------------------------------------------------------------- this machine
@@ -89,6 +89,7 @@ def train(split: Split, class_pixels: np.ndarray) -> None:
     from segmentation.dataset.data_loader import DataLoader
     from segmentation.networks.dense_block import set_dense_block_implementation
     from segmentation.training.compilation import add_weight_decay, class_weights, compile_network
+    from segmentation.training.curves import draw_curves
     from segmentation.training.loop import evaluate, fit
     from segmentation.training.resume import resume
 
@@ -126,7 +127,9 @@ def train(split: Split, class_pixels: np.ndarray) -> None:
         print("Stopped before the first epoch was complete; nothing is kept.")
         return
 
-    scores = {"IoU": evaluate(load_model(files.best).network, validation)}
+    best = load_model(files.best).network
+    set_dense_block_implementation(best, DENSE_BLOCK, RECOMPUTE)
+    scores = {"IoU": evaluate(best, validation)}
     title = f"{files.best} on {len(split.validation)} validation images"
     print_iou(scores, split.label_table.class_names, title)
     print(f"Best model: {files.best}   curves: {files.curves}" + ("" if completed else "   continue with --resume"))

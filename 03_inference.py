@@ -22,7 +22,7 @@ from segmentation.report import print_iou
 MODEL: Path | None = None  # what 02_fc_densenet.py saved; None: the newest in models/
 IMAGES = Path("dataset_test")  # folder of images, with or without labels, as in dataset/
 OUTPUT = Path("dataset_out")  # created if missing; files of the same name are replaced
-FILTER = 5  # width of the median filter's window, pixels; 1: no filter
+FILTER = 5  # width of the majority filter's window, pixels; 1: no filter
 
 
 def main() -> None:
@@ -31,7 +31,7 @@ def main() -> None:
     dataset = open_dataset(IMAGES)
     load_keras()  # takes seconds, so it comes after flags and images are known to be right
     from segmentation.checkpoint import load_model, newest_model
-    from segmentation.inference import PANEL, GroundTruth, Result, filter_median, segment, write_result
+    from segmentation.inference import PANEL, GroundTruth, Result, filter_majority, segment, write_result
 
     model_file = MODEL or newest_model(Path("models"))
     model = load_model(model_file)
@@ -53,7 +53,7 @@ def main() -> None:
             truth = None
 
         prediction = segment(model, image)
-        filtered = filter_median(prediction, FILTER)
+        filtered = filter_majority(prediction, FILTER)
 
         if truth is not None:
             for name, mask in (("IoU", prediction), ("IoU, filtered", filtered)):

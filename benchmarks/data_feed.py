@@ -20,7 +20,8 @@ DATASET = Path("dataset")  # dataset folder
 SIZE: Size = (240, 160)  # width and height of the images, pixels
 BATCH_SIZE = 2  # images per step
 THREADS = 2  # threads that load images; READERS of 02_fc_densenet.py
-STEPS = 6  # number of measurements; loading and training steps alternate
+ROUNDS = 6  # measurements of each; loading and training steps take turns
+BATCHES = 25  # batches loaded per measurement, at most one epoch
 
 
 def main() -> None:
@@ -40,17 +41,17 @@ def main() -> None:
         batch_size=BATCH_SIZE,
         training=True,
         augment=True,
-        class_weights=np.ones(256, np.float32),
+        class_weights=np.ones(256, np.float32),  # as in training, batches contain weights; their values do not matter
     )
     network = compiled_network("fc_densenet", len(label_table.class_names))
     batch = loader[0]
-    network.train_on_batch(*batch)
+    network.train_on_batch(*batch)  # not timed: the first call traces the step
 
     feed_rates, step_rates = [], []
     with ThreadPoolExecutor(THREADS) as pool:
-        for _ in range(STEPS):
+        for _ in range(ROUNDS):
             start = time.perf_counter()
-            batches = pool.map(loader.__getitem__, range(min(len(loader), 25)))
+            batches = pool.map(loader.__getitem__, range(min(len(loader), BATCHES)))
             count = sum(len(images) for images, *_ in batches)
             feed_rates.append(count / (time.perf_counter() - start))
             start = time.perf_counter()

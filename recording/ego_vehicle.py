@@ -4,13 +4,13 @@ import random
 from typing import Any, Protocol
 
 from recording.synchronous_mode import ROLE
+from recording.traffic import COMMON_BASE_TYPES
 from segmentation.errors import UserError
 
 CLEARANCE = 7.0  # metres to other vehicles and walkers; closer, the camera could be inside one
 RARE_JUMPS = 0.6  # share of the jumps that lead to something rare
-LOOK_AHEAD = (8.0, 20.0)  # metres in front of it, where it is well in view
+RARE_VIEW_DISTANCE = (8.0, 20.0)  # metres before the rare actor at which a jump lands, so that it is well in view
 ATTEMPTS = 40  # waypoints tried before one that is not clear is accepted
-COMMON_TYPES = ("car", "van")  # base types of vehicles that are seen often anyway
 
 
 def spawn_ego_vehicle(world: Any, blueprint_name: str, seed: int) -> Any:
@@ -41,12 +41,12 @@ class Driver(Protocol):
 class TeleportDriver:
     """Places the vehicle on the next waypoint at every step. Physics are off, so it stands exactly on the lane.
 
-    After `jump_metres` it continues elsewhere in the town, more often than not where something rare is: a walker, a
-    two-wheeler, a truck, a sign, a light. It keeps clear of other vehicles and walkers.
+    After `jump_metres` it continues elsewhere in the town, usually near something rare: a walker, a two-wheeler, a
+    truck, a sign, a light. It keeps clear of other vehicles and walkers.
     """
 
     def __init__(self, world: Any, vehicle: Any, step_metres: float, jump_metres: float, seed: int) -> None:
-        """Start at a random place. With 0 `jump_metres` it never jumps. Equal seeds drive equal routes."""
+        """Start at a random place; with `jump_metres` 0, never jump. Equal seeds give equal routes in equal traffic."""
         self._world, self._vehicle, self._map = world, vehicle, world.get_map()
         self._step, self._jump = step_metres, jump_metres
         self._rng = random.Random(seed)
@@ -73,7 +73,7 @@ class TeleportDriver:
         self._driven = 0.0
         if self._jump and self._rng.random() < RARE_JUMPS and (actors := self._choose_rare_actors()):
             target = self._map.get_waypoint(self._rng.choice(actors).get_location())
-            before = target.previous(self._rng.uniform(*LOOK_AHEAD)) if target else []
+            before = target.previous(self._rng.uniform(*RARE_VIEW_DISTANCE)) if target else []
             if before:
                 return self._rng.choice(before)
         return self._map.get_waypoint(self._rng.choice(self._spawn_points).location)
@@ -108,7 +108,7 @@ class AutopilotDriver:
 
 
 def rare_kind(actor: Any) -> str:
-    """Return "walker", a type of vehicle, "sign" or "light"; nothing for what is common and for what is not visible."""
+    """Return "walker", the base type of a vehicle, "sign" or "light"; "" for a common or invisible actor."""
     kind, _, rest = actor.type_id.partition(".")
     if kind == "traffic":
         return "light" if "light" in rest else "sign"
@@ -116,5 +116,5 @@ def rare_kind(actor: Any) -> str:
         # Servers before 0.9.14 report only the number of wheels.
         fallback = "two wheels" if actor.attributes.get("number_of_wheels") == "2" else ""
         base_type = actor.attributes.get("base_type", fallback).lower()
-        return "" if base_type in COMMON_TYPES else base_type
+        return "" if base_type in COMMON_BASE_TYPES else base_type
     return kind if kind == "walker" else ""

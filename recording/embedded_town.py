@@ -14,7 +14,7 @@ from recording.supervisor import die_with_parent
 from segmentation.errors import UserError
 
 PROJECT = Path(__file__).resolve().parents[1]
-STOPPING_SECONDS = 10  # after which the town is killed
+STOPPING_SECONDS = 10  # longest wait for the town to stop; after that it is killed
 
 
 @contextmanager

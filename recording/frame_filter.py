@@ -1,4 +1,4 @@
-"""Which frames are kept: those that differ from the last kept one, and rare labels often enough."""
+"""Decide which frames are kept: those that differ from the last kept one and, if asked for, enough with rare labels."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ from segmentation.labels import LabelTable
 from segmentation.types import UInt8Array
 
 STRIDE = 2  # every second pixel, in both directions, is enough to see what an image shows
-PATIENCE = 30  # frames rejected for the lack of a rare label before one without is kept
+PATIENCE = 30  # rejections in a row for lack of a rare label; the next frame is kept without one
 MAX_REJECTED_IN_A_ROW = 2000  # frames after which the vehicle counts as stuck
 
 
 def require_known_labels(label_table: LabelTable, names: Sequence[str]) -> None:
-    """Raise `UserError` that lists the table's names if it lacks one of these."""
+    """Raise `UserError`, which lists the known names, if one of `names` is not in the label table."""
     known = [row.name for row in label_table.rows]
     unknown = [name for name in names if name not in known]
     if unknown:
@@ -29,11 +29,11 @@ def require_known_labels(label_table: LabelTable, names: Sequence[str]) -> None:
 
 @dataclass(frozen=True)
 class RareLabels:
-    """Labels that a share of the kept frames has to show, each of them."""
+    """Labels, each of which at least a share of the kept frames must show."""
 
     names: Sequence[str] = ()  # those that the label table lacks are ignored
-    share: float = 0.0  # 0 to 1, of the kept frames
-    pixels: float = 0.0  # 0 to 1, of the pixels of one image; with at least these a frame shows a label
+    frame_share: float = 0.0  # 0 to 1, of the kept frames
+    pixel_share: float = 0.0  # 0 to 1, of the pixels of one image; a frame with at least this share shows the label
 
 
 @dataclass(frozen=True)
@@ -50,31 +50,31 @@ class FrameFilter:
     def __init__(
         self, label_table: LabelTable, metres: float, change: float, rare_labels: RareLabels | None = None
     ) -> None:
-        """Keep frames in which a camera has moved `metres` or more, or `change` (0..1) or more of its ids differ.
+        """Accept a frame if a camera has moved at least `metres`, or if at least `change` (0..1) of its ids differ.
 
-        Of these, while fewer than their share show some rare label, keep only the ones that show such a label; after
-        PATIENCE others, any.
+        While a rare label is below its share of the kept frames, accept only frames that show such a label. After
+        PATIENCE rejections in a row for this reason, accept one that does not.
         """
         rare_labels = rare_labels or RareLabels()
         self._label_table = label_table
         self._metres, self._change = metres, change
-        self._rare_share, self._rare_pixels = rare_labels.share, rare_labels.pixels
+        self._frame_share, self._pixel_share = rare_labels.frame_share, rare_labels.pixel_share
         self._rare_ids = {row.name: row.id for row in label_table.rows if row.name in rare_labels.names}
         self._frames_showing = dict.fromkeys(self._rare_ids, 0)
         self._last_kept: list[_Snapshot] = []
-        self._kept = self._lacking_in_a_row = self._rejected_in_a_row = 0
+        self._kept = self._rejected_without_rare = self._rejected_in_a_row = 0
 
     def accepts(self, views: Sequence[View]) -> bool:
-        """Return whether to keep these views; later ones are then compared with them.
+        """Return whether to keep these views; if so, later ones are compared with them.
 
         Raise `UserError` for ids that the label table lacks, and after MAX_REJECTED_IN_A_ROW rejected frames in a row.
         """
         snapshots = [_snapshot(view) for view in views]
         counts = np.sum([np.bincount(each.ids.ravel(), minlength=256) for each in snapshots], axis=0)
         self._require_known_ids(counts)
-        # Relative to one image, though several cameras may see the label.
-        enough_pixels = max(1.0, self._rare_pixels * snapshots[0].ids.size)
-        rare = {name for name, label in self._rare_ids.items() if counts[label] >= enough_pixels}
+        # The share is of one image, the count of all: a label seen by several cameras passes sooner.
+        enough_pixels = max(1.0, self._pixel_share * snapshots[0].ids.size)
+        rare = {name for name, label_id in self._rare_ids.items() if counts[label_id] >= enough_pixels}
         if self._differs(snapshots) and self._is_wanted(rare):
             self._keep(snapshots, rare)
             return True
@@ -96,7 +96,7 @@ class FrameFilter:
             )
 
     def _differs(self, snapshots: Sequence[_Snapshot]) -> bool:
-        """Return whether any camera sees something new since the last kept frame."""
+        """Return whether a camera has moved far enough or enough of its ids have changed since the last kept frame."""
         if not self._last_kept:
             return True
         return any(
@@ -106,18 +106,21 @@ class FrameFilter:
         )
 
     def _is_wanted(self, rare: set[str]) -> bool:
-        """Return whether the frame shows a rare label that lacks its share, or can be kept anyway."""
-        required = self._rare_share * (self._kept + 1)
-        lacking = {name for name, count in self._frames_showing.items() if count < required}
-        if not lacking or rare & lacking or self._lacking_in_a_row >= PATIENCE:
+        """Return whether no rare label is below its share, the frame shows one that is, or PATIENCE is exhausted.
+
+        Count the rejection otherwise.
+        """
+        required = self._frame_share * (self._kept + 1)
+        below_share = {name for name, count in self._frames_showing.items() if count < required}
+        if not below_share or rare & below_share or self._rejected_without_rare >= PATIENCE:
             return True
-        self._lacking_in_a_row += 1
+        self._rejected_without_rare += 1
         return False
 
     def _keep(self, snapshots: list[_Snapshot], rare: set[str]) -> None:
         self._last_kept = snapshots
         self._kept += 1
-        self._lacking_in_a_row = self._rejected_in_a_row = 0
+        self._rejected_without_rare = self._rejected_in_a_row = 0
         for name in rare:
             self._frames_showing[name] += 1
 

@@ -40,14 +40,14 @@ class FrameLog:
         return self._counts[run]
 
     def next_number(self, run: str) -> int:
-        """Return the number after the highest that an image of this run has, in the table or in the folder."""
+        """Return one more than the highest image number of this run in frames.csv and in the folder; 0 without images."""
         names = self._names | png_names(self.path.parent, IMAGE)
         return 1 + max((number for name in names if (number := image_number(name, run)) is not None), default=-1)
 
     def repair(self, run: str) -> None:
-        """Repair what a recorder left that was killed in this run between two steps.
+        """Repair what a recorder left behind when it was killed during this run.
 
-        Complete images without a row get one, with name and run; labels whose image was never written are removed.
+        Add a row with name and run for every complete image without one; remove labels whose image was never written.
         Raise `UserError` if the folder cannot be written.
         """
         with _user_errors(self.path):
@@ -65,7 +65,7 @@ class FrameLog:
                 )
 
     def append(self, row: Mapping[str, Any]) -> None:
-        """Append a row that survives the end of this process and a power cut; all of it or nothing.
+        """Append a row, completely or not at all; from then on it survives the end of this process and a power cut.
 
         Raise OSError if there is no room.
         """
@@ -75,7 +75,7 @@ class FrameLog:
         with self._lock:
             end = os.lseek(self._file, 0, os.SEEK_END)
             try:
-                # One call for the whole line: if the process is killed, it was made or it was not.
+                # One call for the whole line: a killed process leaves all of it or nothing.
                 if os.write(self._file, line) != len(line):
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
                 os.fsync(self._file)
@@ -104,7 +104,7 @@ class FrameLog:
 def open_frame_log(folder: Path) -> Iterator[FrameLog]:
     """Open the folder's frames.csv, create it if it is missing, and lock it for this process.
 
-    An incomplete last row, left by a power cut, is removed; so is, at the end, a new file without a row. Raise
+    Remove an incomplete last row, which a power cut can leave. At the end, remove a new file that got no row. Raise
     `UserError` if the folder or the file cannot be written, if the columns name and run are missing, or if another
     recorder is writing into the folder.
     """
@@ -141,7 +141,7 @@ def _user_errors(path: Path) -> Iterator[None]:
 
 
 def _lock(file: int, path: Path) -> None:
-    """Keep other recorders out, where the system can (not on Windows); the lock ends with the process."""
+    """Lock the file against other recorders, except on Windows; the lock ends with the process."""
     with contextlib.suppress(ImportError):
         import fcntl
 

@@ -1,4 +1,4 @@
-"""Watch a recording: a window with the image and its labels, and the counts of its frames."""
+"""Watch a recording: a window with the image and its labels, and how much was kept, skipped and dropped."""
 
 import os
 import sys
@@ -20,13 +20,13 @@ MAX_SIZE = (960, 720)  # of the window, pixels; an image is shown as large as fi
 LABEL_OPACITY = 0.45  # of the labels' colours over the image
 LINE_HEIGHT, MARGIN = 18, 6  # pixels
 STRIP_OPACITY = 170  # 0 to 255, of the dark strip behind the text
-SMOOTHING = 0.9  # share of its last value in the frame rate shown
+SMOOTHING = 0.9  # weight of the previous value in the frame rate shown
 DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY", "SDL_VIDEODRIVER")  # environment variables that name a display on Linux
 
 
 @dataclass
-class FrameCounts:
-    """What became of the frames of a recording."""
+class RecordingCounts:
+    """Images kept and skipped, and frames dropped, since the town was loaded."""
 
     kept: int = 0  # images
     skipped: int = 0  # images too similar to the last kept ones, or without rare labels
@@ -49,7 +49,7 @@ class Preview:
         self._font: Any = None
         self._rate, self._last_time = 0.0, time.monotonic()
 
-    def show(self, view: View, run: str, counts: FrameCounts) -> None:
+    def show(self, view: View, run: str, counts: RecordingCounts) -> None:
         """Show a view, the name of its run, the frame rate and the counts."""
         if self._pygame is None:
             return
@@ -59,25 +59,25 @@ class Preview:
             tqdm.write(f"The preview window is gone ({error}); recording continues without it.")
             self._pygame = None
 
-    def _show(self, pygame: Any, view: View, run: str, counts: FrameCounts) -> None:
+    def _show(self, pygame: Any, view: View, run: str, counts: RecordingCounts) -> None:
         now = time.monotonic()
         self._rate = SMOOTHING * self._rate + (1 - SMOOTHING) / max(now - self._last_time, 1e-6)
         self._last_time = now
-        image = self._draw(view)
+        image = self._overlay(view)
         height, width = image.shape[:2]
         if self._screen is None:
             self._screen = pygame.display.set_mode((width, height))
             pygame.display.set_caption("Recording")
             self._font = pygame.font.Font(None, LINE_HEIGHT + 4)
         self._screen.blit(pygame.image.frombuffer(image.tobytes(), (width, height), "RGB"), (0, 0))
-        self._print(pygame, (run, f"{self._rate:.1f} frames/s   {counts}   Esc stops"))
+        self._draw_text(pygame, (run, f"{self._rate:.1f} frames/s   {counts}   Esc stops"))
         pygame.display.flip()
         self.stopped = any(
             event.type == pygame.QUIT or (event.type == pygame.KEYDOWN and event.key in (pygame.K_ESCAPE, pygame.K_q))
             for event in pygame.event.get()
         )
 
-    def _draw(self, view: View) -> UInt8Array:
+    def _overlay(self, view: View) -> UInt8Array:
         """Return the image with its labels' colours over it, as large as fits into MAX_SIZE."""
         height, width = view.ids.shape
         scale = min(MAX_SIZE[0] / width, MAX_SIZE[1] / height)
@@ -86,7 +86,7 @@ class Preview:
         colours = self._label_table.colourise_ids(cv2.resize(view.ids, size, interpolation=cv2.INTER_NEAREST))
         return overlay(image, colours, LABEL_OPACITY)
 
-    def _print(self, pygame: Any, lines: tuple[str, ...]) -> None:
+    def _draw_text(self, pygame: Any, lines: tuple[str, ...]) -> None:
         # White text on a dark strip is readable over sky and asphalt alike.
         strip = pygame.Surface((self._screen.get_width(), len(lines) * LINE_HEIGHT + 2 * MARGIN))
         strip.set_alpha(STRIP_OPACITY)

@@ -13,7 +13,7 @@ class Run:
 
     town: str
     weather: str
-    camera: int  # number of its pose
+    camera: int  # index of its pose
     driving: str
     seed: int
     version: str  # of the server

@@ -4,14 +4,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from recording.ego_vehicle import Driver
-from recording.preview import FrameCounts
+from recording.preview import RecordingCounts
 from recording.sensors import Rig
 from recording.server import LOADING_SECONDS, Server
 from recording.supervisor import time_limit
 from recording.weather import weather_preset
 
-SETTLING_TICKS = 3  # after a change of weather, until wet roads and shadows show the new one
-HANGING_TIMEOUTS = 3  # timeouts of a tick after which it will never end
+SETTLING_TICKS = 3  # ticks after a change of weather until wet roads and shadows show the new one
+HANGING_TIMEOUTS = 3  # a tick that takes this many timeouts counts as hanging
 
 
 @dataclass
@@ -23,7 +23,7 @@ class Scene:
     vehicle: Any
     driver: Driver
     rig: Rig
-    counts: FrameCounts = field(default_factory=FrameCounts)
+    counts: RecordingCounts = field(default_factory=RecordingCounts)
     _has_rendered: bool = field(default=False, init=False)
 
     @property

@@ -57,6 +57,7 @@ SENSORS: dict[str, Sensor] = {
     "instance": Sensor("sensor.camera.instance_segmentation", decode_colour, "instance", "image"),
 }
 REQUIRED_SENSORS = ("rgb", "ids")
+# The flag --extra-sensors offers exactly these names; a type checker cannot evaluate them.
 if TYPE_CHECKING:
     ExtraSensor = str
 else:
@@ -98,24 +99,26 @@ class Rig:
     """All cameras of a recording. The images of a frame are returned together or not at all."""
 
     def __init__(self, cameras: Sequence[Mapping[str, Any]], timeout: float) -> None:
-        """Listen to `cameras`, for each pose its actors by sensor name. `timeout` is in seconds, see `read`."""
+        """Listen to the cameras: one mapping per pose, from sensor name to actor. `timeout`: seconds, see `read`."""
         self.timeout = timeout
         self.dropped = 0  # frames with a missing image
         self._dropped_in_a_row = 0
         self._streams = [{name: _Stream(camera) for name, camera in each.items()} for each in cameras]
 
     def read(self, frame: int) -> list[View] | None:
-        """Return the views of all poses in this frame, or None, counted in `dropped`, if an image of it is missing.
+        """Return the views of all poses in this frame; None, counted in `dropped`, if one of its images is missing.
 
-        Images of other frames never take its place. Raise `UserError` after MAX_DROPPED_IN_A_ROW dropped frames in a
-        row, for each of which a share of the timeout was waited.
+        An image of another frame is never used instead. Each call waits at most `timeout` / MAX_DROPPED_IN_A_ROW. Raise
+        `UserError` for the last of MAX_DROPPED_IN_A_ROW dropped frames in a row.
         """
         deadline = time.monotonic() + self.timeout / MAX_DROPPED_IN_A_ROW
-        poses = [{name: stream.read(frame, deadline) for name, stream in each.items()} for each in self._streams]
-        missing = {name for images in poses for name, image in images.items() if image is None}
+        images_by_pose = [
+            {name: stream.read(frame, deadline) for name, stream in each.items()} for each in self._streams
+        ]
+        missing = {name for images in images_by_pose for name, image in images.items() if image is None}
         if not missing:
             self._dropped_in_a_row = 0
-            return [_view(images) for images in poses]
+            return [_view(images) for images in images_by_pose]
         self.dropped += 1
         self._dropped_in_a_row += 1
         if self._dropped_in_a_row == MAX_DROPPED_IN_A_ROW:
@@ -132,7 +135,7 @@ class _Stream:
 
     def __init__(self, camera: Any) -> None:
         self._queue: queue.Queue[Any] = queue.Queue()
-        self._early: Any = None  # an image of a frame that has not been asked for
+        self._early: Any = None  # an image of a later frame than was asked for, kept until that frame is read
         camera.listen(self._queue.put)
 
     def read(self, frame: int, deadline: float) -> Any:
@@ -191,10 +194,10 @@ def _transform(pose: Pose) -> Any:
 
 def _view(images: Mapping[str, Any]) -> View:
     colour = images["rgb"]
-    place, rotation = colour.transform.location, colour.transform.rotation
+    location, rotation = colour.transform.location, colour.transform.rotation
     return View(
         images={name: SENSORS[name].decode(image) for name, image in images.items()},
-        pose=(place.x, place.y, place.z, rotation.pitch, rotation.yaw, rotation.roll),
+        pose=(location.x, location.y, location.z, rotation.pitch, rotation.yaw, rotation.roll),
         fov=colour.fov,
         time=colour.timestamp,
         frame=colour.frame,

@@ -12,8 +12,8 @@ from recording.embedded_town import embedded_town
 from segmentation.errors import UserError
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-LOADING_SECONDS = 180.0  # for a server to load a town and to render its first image
-PROBE_SECONDS = 5.0  # at most, for a server that has answered before
+LOADING_SECONDS = 180.0  # longest wait for a server to load a town, or to render its first image
+PROBE_SECONDS = 5.0  # longest wait for a sign of life from a server that has answered before
 # A msgpack-rpc request for "version", and the start of a reply to it: a list of four, type 1 (reply), request 0.
 VERSION_REQUEST = b"\x94\x00\x00\xa7version\x91\x91\xc2"
 REPLY = b"\x94\x01\x00"
@@ -60,7 +60,7 @@ def open_server(host: str, port: int, timeout: float, seed: int) -> Iterator[Ser
     """Connect to the server at `host`:`port` or, if nothing listens there and it is this machine, to the embedded town.
 
     The town listens on a free port and is stopped at the end. Raise `UserError` if another machine does not answer, if
-    what listens there is no CARLA server, and if the town does not start.
+    what listens there is no CARLA server, or if the town does not start.
     """
     listener = _probe(host, port, timeout)
     if listener == "carla":

@@ -1,4 +1,4 @@
-"""Keep a recording in control when the `carla` package crashes or hangs, and when the user stops it.
+"""Keep a recording under control when the `carla` package crashes or hangs, and when the user stops it.
 
 The package's Traffic Manager calls the server from its own threads. If such a call meets a server that is gone or
 hangs, the C++ runtime aborts the process: there is no exception and no cleanup. Its synchronous tick can miss the
@@ -88,6 +88,6 @@ def time_limit(seconds: float) -> Iterator[None]:
 
 
 def die_with_parent(number: signal.Signals) -> None:
-    """Let the system send this process a signal when its parent ends, however that ends (on Linux)."""
+    """Let the system send this process a signal when its parent ends for any reason (on Linux)."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(number))

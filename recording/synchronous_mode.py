@@ -10,16 +10,17 @@ from recording.server import Server, free_port
 from segmentation.errors import UserError
 
 ROLE = "street_recorder"  # role_name of every actor that a recorder spawns; it identifies them for cleanup
-SILENT_SECONDS = 2.0  # without a tick, after which the client that made a server synchronous counts as gone
+SILENT_SECONDS = 2.0  # if no tick comes for so long, the client that made the server synchronous is gone
 DESTRUCTION_ORDER = {"sensor": 0, "controller": 1}  # by the first part of the type; everything else comes last
 
 
 @contextmanager
 def synchronous_mode(server: Server, frames_per_second: float) -> Iterator[Any]:
-    """Yield the server's world, which advances only when it is ticked, by the same simulated time in every frame.
+    """Yield the server's world; it advances only when ticked, each time by 1 / frames_per_second simulated seconds.
 
-    At the end, whatever happens, destroy the actors spawned here and restore the previous settings: a server that stays
-    synchronous without a client stands still for everybody. Raise `UserError` if another client is ticking the server.
+    At the end, also after an exception, destroy the actors spawned here and restore the previous settings: a server
+    that stays synchronous without a client stands still for everybody. Raise `UserError` if another client is ticking
+    the server.
     """
     world = server.client.get_world()
     previous = world.get_settings()

@@ -1,4 +1,4 @@
-"""Find the towns that are to be recorded, and make the server show them."""
+"""Find the towns to record, and make the server load them."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,13 +6,13 @@ from typing import Any
 from recording.server import LOADING_SECONDS, Server
 from segmentation.errors import UserError
 
-SHOWN_TOWN = ""  # stands for the town that the server shows already
+LOADED_TOWN = ""  # stands for the town that the server has already loaded
 
 
 def find_towns(server: Server, names: Sequence[str]) -> list[str]:
-    """Return the server's full names of these towns; `SHOWN_TOWN` if none is named.
+    """Return the server's full names of these towns; `LOADED_TOWN` if none is named.
 
-    Raise `UserError` that lists the server's towns if it does not have one of them.
+    Raise `UserError`, which lists the server's towns, if it does not have one of `names`.
     """
     full_names = {_short_name(name): name for name in server.client.get_available_maps()}
     unknown = [name for name in names if name not in full_names]
@@ -20,15 +20,15 @@ def find_towns(server: Server, names: Sequence[str]) -> list[str]:
         raise UserError(
             f"--towns has {', '.join(unknown)}, which the server does not have; it has {', '.join(sorted(full_names))}"
         )
-    return [full_names[name] for name in names] or [SHOWN_TOWN]
+    return [full_names[name] for name in names] or [LOADED_TOWN]
 
 
 def load_town(server: Server, full_name: str) -> str:
-    """Load a town unless the server shows it already, and return its short name."""
+    """Load a town unless the server has already loaded it, and return its short name."""
     with server.extended_timeout(LOADING_SECONDS):
-        shown = _town_of(server.client.get_world())
-        if _short_name(full_name) in (SHOWN_TOWN, shown):
-            return shown
+        loaded = _town_of(server.client.get_world())
+        if _short_name(full_name) in (LOADED_TOWN, loaded):
+            return loaded
         return _town_of(server.client.load_world(full_name, False))
 
 

@@ -9,11 +9,11 @@ from tqdm import tqdm
 from recording.server import Server
 from recording.synchronous_mode import ROLE
 
-COMMON_TYPES = ("car", "van", "")  # base types that are common anyway; "" where a server reports none
-RARE_SHARE = 0.5  # share of the vehicles that are trucks, buses, motorcycles and bicycles, each type equally often
+COMMON_BASE_TYPES = ("car", "van", "")  # of vehicles that are common anyway; "" if the server reports none
+RARE_VEHICLE_SHARE = 0.5  # of the vehicles: trucks, buses, motorcycles and bicycles, each type equally often
 CROSSING_SHARE = 0.2  # share of the walkers that may cross a road anywhere
 WALKING_SPEED, RUNNING_SPEED = 1.4, 2.8  # m/s, as recommended by CARLA's walker blueprints
-RUNNING_SHARE = 0.1
+RUNNING_SHARE = 0.1  # share of the walkers that run
 VEHICLE_SPACING = 10.0  # metres that a long vehicle needs
 
 
@@ -27,7 +27,7 @@ class TrafficSettings:
 
 
 def spawn_traffic(server: Server, world: Any, manager: Any, settings: TrafficSettings) -> None:
-    """Spawn vehicles and walkers in batches and set them in motion; print if the town has room for fewer.
+    """Spawn vehicles and walkers in batches and set them in motion; print a note if the town has room for fewer.
 
     `manager` may be None if there are no vehicles. `synchronous_mode` finds the actors by their role and destroys them.
     """
@@ -49,12 +49,12 @@ def _spawn_vehicles(server: Server, world: Any, manager: Any, count: int, rng: r
     import carla
 
     types = _vehicles_by_type(world)
-    rare = sorted(set(types) - set(COMMON_TYPES)) or sorted(types)
-    common = [name for base_type in COMMON_TYPES for name in types.get(base_type, [])] or types[rare[0]]
+    rare = sorted(set(types) - set(COMMON_BASE_TYPES)) or sorted(types)
+    common = [name for base_type in COMMON_BASE_TYPES for name in types.get(base_type, [])] or types[rare[0]]
     library = world.get_blueprint_library()
     commands = []
     for spawn_point in _free_spawn_points(world, rng)[:count]:
-        names = types[rng.choice(rare)] if rng.random() < RARE_SHARE else common
+        names = types[rng.choice(rare)] if rng.random() < RARE_VEHICLE_SHARE else common
         blueprint = _configure(library.find(rng.choice(names)), rng)
         autopilot = carla.command.SetAutopilot(carla.command.FutureActor, True, manager.get_port())
         commands.append(carla.command.SpawnActor(blueprint, spawn_point).then(autopilot))

@@ -8,7 +8,7 @@ from segmentation.errors import UserError
 
 
 def require_weathers(names: Sequence[str]) -> None:
-    """Raise `UserError` that lists the presets for a name that is not one of them."""
+    """Raise `UserError`, which lists the presets, if one of `names` is not among them."""
     presets = _presets()
     for name in names:
         if name not in presets:

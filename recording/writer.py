@@ -94,7 +94,7 @@ class Writer:
 def open_writer(
     folder: Path, frame_log: FrameLog, label_table: LabelTable, threads: int, small: bool = False
 ) -> Iterator[Writer]:
-    """Yield a writer; at the end, however that comes, wait until everything queued is written."""
+    """Yield a writer; at the end, also after an exception, wait until everything queued is written."""
     writer = Writer(folder, frame_log, label_table, threads, small)
     try:
         yield writer
@@ -121,6 +121,6 @@ def write_label_table(folder: Path, version: str) -> LabelTable:
                 f"CARLA {version}; record into another folder with --output"
             )
         return existing
-    with atomic_write(path, cure="make it writable or use another --output") as temporary:
+    with atomic_write(path, advice="make it writable or use another --output") as temporary:
         temporary.write_text(table.to_csv())
     return table

@@ -9,11 +9,11 @@ from segmentation.errors import UserError
 
 
 @contextmanager
-def atomic_write(path: Path, cure: str = "free or change it") -> Iterator[Path]:
+def atomic_write(path: Path, advice: str = "free or change it") -> Iterator[Path]:
     """Yield a temporary path with the suffix of `path`; the file written there replaces `path` at the end.
 
     A killed process or a power cut leaves either the old file or the new one. Raise `UserError`, which ends with
-    the `cure`, if `path` cannot be written.
+    `advice`, if `path` cannot be written.
     """
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
     try:
@@ -23,7 +23,7 @@ def atomic_write(path: Path, cure: str = "free or change it") -> Iterator[Path]:
             os.fsync(file.fileno())  # otherwise a power cut can leave the new name without its content
         temporary.replace(path)
     except OSError as error:
-        raise UserError(f"{path}: cannot be written ({error.strerror or error}); {cure}") from None
+        raise UserError(f"{path}: cannot be written ({error.strerror or error}); {advice}") from None
     finally:
         with suppress(OSError):
             temporary.unlink()

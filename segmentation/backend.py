@@ -66,6 +66,6 @@ def best_precision() -> str:
     only. Otherwise it is float32: bfloat16 is slow on older CPUs, and GPUs are not measured yet.
     """
     cpu_info = Path("/proc/cpuinfo")
-    features = cpu_info.read_text().split() if cpu_info.exists() else []
-    in_hardware = "amx_bf16" in features or "avx512_bf16" in features
+    cpu_flags = cpu_info.read_text().split() if cpu_info.exists() else []
+    in_hardware = "amx_bf16" in cpu_flags or "avx512_bf16" in cpu_flags
     return "mixed_bfloat16" if in_hardware and on_cpu_with_tensorflow() else "float32"

@@ -38,7 +38,7 @@ class TrainedModel:
 
 @dataclass(frozen=True)
 class ModelFiles:
-    """What a training writes: the best model and, next to it, the files named after it."""
+    """What a training run writes: the best model and, next to it, the files named after it."""
 
     best: Path
 
@@ -69,7 +69,7 @@ class ModelFiles:
 
 
 def newest_model(folder: Path) -> Path:
-    """Return the best model of the newest training. Raise `UserError` if there is none."""
+    """Return the best model of the newest training run. Raise `UserError` if there is none."""
     models = [path for path in folder.glob("[!.]*.keras") if not path.stem.endswith(("_last", "_previous"))]
     if not models:
         raise UserError(f"{folder}: contains no model; train one with 02_fc_densenet.py or name one with --model")

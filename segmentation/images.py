@@ -54,7 +54,7 @@ def read_coloured_ids(path: Path, label_table: LabelTable) -> UInt8Array:
 
 
 def write_png(path: Path, pixels: UInt8Array) -> None:
-    """Write (height, width) or RGB (height, width, 3) atomically. Raise `UserError` if that fails."""
+    """Write ids (height, width) or an RGB image (height, width, 3) atomically. Raise `UserError` if that fails."""
     with atomic_write(path) as temporary:
         Image.fromarray(pixels).save(temporary, "PNG", compress_level=3)
 

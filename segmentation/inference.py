@@ -38,7 +38,7 @@ def segment(trained: TrainedModel, image: UInt8Array) -> UInt8Array:
     height, width = image.shape[:2]
     network_input = resize_image(image, trained.size)
     logits = np.asarray(trained.network.predict_on_batch(network_input[None])[0], np.float32)
-    # One class at a time: the enlarged logits of a large photograph would not fit into the memory of a small machine.
+    # One class at a time: the enlarged logits of a large image would not fit into the memory of a small machine.
     best = np.full((height, width), -np.inf, np.float32)
     mask = np.zeros((height, width), np.uint8)
     for index in range(logits.shape[-1]):
@@ -48,11 +48,11 @@ def segment(trained: TrainedModel, image: UInt8Array) -> UInt8Array:
     return mask
 
 
-def filter_median(mask: UInt8Array, window: int) -> UInt8Array:
+def filter_majority(mask: UInt8Array, window: int) -> UInt8Array:
     """Return the most frequent class of the `window` x `window` pixels around each pixel, which removes specks.
 
-    For two classes this is the median filter; with more, a median of class indices would produce classes that happen
-    to lie between two others. A window of 1 changes nothing.
+    A median of class indices would produce classes that only happen to lie between two others. A window of 1 changes
+    nothing.
     """
     best = np.full(mask.shape, -1, np.float32)
     filtered = mask.copy()
@@ -97,8 +97,8 @@ def write_result(result: Result, folder: Path, label_table: LabelTable) -> None:
     if result.truth is not None:
         tiles["truth"] = label_table.colourise_mask(result.truth)
     tiles["prediction"] = label_table.colourise_mask(result.prediction)
-    tiles["prediction, median-filtered"] = label_table.colourise_mask(result.filtered)
-    tiles["overlay"] = overlay(result.image, tiles["prediction, median-filtered"])
+    tiles["prediction, filtered"] = label_table.colourise_mask(result.filtered)
+    tiles["overlay"] = overlay(result.image, tiles["prediction, filtered"])
     write_png(png_path(folder, COLOURED_IDS, result.name), tiles["prediction"])
     write_png(png_path(folder, IDS, result.name), label_table.mask_to_ids(result.prediction))
     write_png(png_path(folder, PANEL, result.name), draw_panel(tiles, label_table))

@@ -144,8 +144,7 @@ def _release(version: str) -> tuple[int, ...]:
 def read_label_table(path: Path) -> LabelTable:
     """Read a `labels.csv` with the columns id, name, red, green, blue, class.
 
-    Raise `UserError` that lists every invalid line, or that lists the tables shipped with the project if the file
-    is missing.
+    Raise `UserError`, which lists every invalid line or, if the file is missing, the tables shipped with the project.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -159,7 +158,7 @@ def read_label_table(path: Path) -> LabelTable:
 
 
 def parse_label_table(text: str, source: str) -> LabelTable:
-    """Read the text of a `labels.csv`; `source` names it in the `UserError` that lists invalid lines."""
+    """Read the text of a `labels.csv`; `source` names it in the `UserError`, which lists every invalid line."""
     reader = csv.DictReader(io.StringIO(text), skipinitialspace=True)
     try:
         header, records = tuple(reader.fieldnames or ()), list(reader)

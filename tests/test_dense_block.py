@@ -202,7 +202,7 @@ def test_what_is_set_after_building_or_loading_decides_how_a_network_is_trained(
         assert {*calls} == ({recompute} if implementation == "fast" else set())
 
 
-def test_a_setting_of_one_network_leaves_others_alone():
+def test_a_setting_of_one_network_does_not_change_others():
     one, other = small_network(), small_network()
     set_dense_block_implementation(one, "portable", recompute=True)
     assert {(block.implementation, block.recompute) for block in dense_blocks(one)} == {("portable", True)}

@@ -46,7 +46,7 @@ def assert_close(found, expected, names):
         np.testing.assert_allclose(value, original, atol=1e-4 * np.abs(original).max(), err_msg=name)
 
 
-def encoder_alone(build, mean=None, **settings):
+def encoder_only(build, mean=None, **settings):
     images = keras.Input((None, None, 3))
     stages = build(preprocess(images, 32, mean), output_stride=32, **settings)
     return keras.Model(images, list(stages.values()))
@@ -79,7 +79,7 @@ def test_every_layer_of_vgg16_equals_the_original(tmp_path):
 
 def test_every_block_of_resnet50_equals_the_original(resnet50_original):
     original, file = resnet50_original
-    network = randomise(encoder_alone(resnet50, IMAGENET_MEAN))
+    network = randomise(encoder_only(resnet50, IMAGENET_MEAN))
     load_encoder_weights(network, "resnet50", file)
     names = ["conv1_relu", *(layer.name for layer in original.layers if layer.name.endswith("_out"))]
     assert len(names) == 17
@@ -90,7 +90,7 @@ def test_every_block_of_resnet50_equals_the_original(resnet50_original):
 def test_xception_copies_weights_with_a_counterpart_and_leaves_the_rest(tmp_path):
     original = randomise(keras.applications.Xception(weights=None, input_shape=(71, 71, 3)))  # with its classifier
     original.save_weights(tmp_path / "xception.weights.h5")
-    network = encoder_alone(xception65)
+    network = encoder_only(xception65)
     before = {weight.path: weight.numpy() for weight in network.weights}
     load_encoder_weights(network, "xception", str(tmp_path / "xception.weights.h5"))
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from segmentation.inference import filter_median
+from segmentation.inference import filter_majority
 from segmentation.labels import COLUMNS
 from tests.harness.processes import ROOT
 from tests.harness.scripts import TINY_NETWORK, run_script
@@ -67,14 +67,14 @@ def test_filter_returns_the_most_frequent_class_of_the_neighbourhood():
     classes = np.zeros((9, 9), np.uint8)
     classes[:, 5:] = 2
     classes[2, 2] = 7
-    filtered = filter_median(classes, 3)
+    filtered = filter_majority(classes, 3)
     assert filtered[2, 2] == 0 and set(np.unique(filtered)) == {0, 2}
     np.testing.assert_array_equal(filtered[:, 6:], 2)
-    np.testing.assert_array_equal(filter_median(classes, 1), classes)
+    np.testing.assert_array_equal(filter_majority(classes, 1), classes)
 
 
 @pytest.mark.parametrize("script", ["01_synchronous_mode_recording.py", "02_fc_densenet.py", "03_inference.py"])
-def test_help_lists_every_constant_with_its_comment(script):
+def test_help_lists_constants_with_their_comments(script):
     status, output = run_script(script, "--help", COLUMNS="200")
     constants = re.findall(r"^([A-Z_]+)\b.*=.*  # (.+)$", (ROOT / script).read_text(), re.MULTILINE)
     assert status == 0 and len(constants) >= 4

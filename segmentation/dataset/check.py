@@ -50,8 +50,8 @@ def check_folders(folders: Sequence[Path]) -> list[Report]:
 def check_folder(folder: Path, progress: bool = True) -> Report:
     """Read every file of a dataset folder and report all problems; write nothing.
 
-    Problems are missing partners, unreadable and empty files, sizes that differ within a pair, ids that are not in
-    `labels.csv`, and classes that never occur.
+    Problems are missing partners, unreadable and empty files, sizes that differ within a pair, and ids that are not in
+    `labels.csv`. A class that never occurs is not a problem; `print_report` mentions it.
     """
     report = Report(folder)
     try:
@@ -82,7 +82,7 @@ def check_folder(folder: Path, progress: bool = True) -> Report:
 
 
 def print_report(report: Report) -> None:
-    """Print the share of every class, then the problems, one per line."""
+    """Print the share of every class, the problems, the classes that never occur, and a summary."""
     if report.label_table and report.class_pixels.any():
         Console().print(_class_table(report, report.label_table))
     for problem in report.problems:

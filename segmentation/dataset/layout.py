@@ -1,8 +1,8 @@
-"""The names of everything in a dataset folder; nothing else knows them.
+"""The names of everything in a dataset folder, defined only here.
 
     rgb/rgb_NAME.png   seg_raw/seg_raw_NAME.png   seg/seg_NAME.png   labels.csv   frames.csv
 
-Also found: a flat folder of `rgb_NAME.png` next to `seg_raw_NAME.png` (label ids) or `seg_NAME.png` (label ids in the
+A flat folder is read too: `rgb_NAME.png` next to `seg_raw_NAME.png` (label ids) or `seg_NAME.png` (label ids in the
 colours of `labels.csv`).
 """
 

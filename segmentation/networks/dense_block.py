@@ -135,7 +135,7 @@ def set_dense_block_implementation(
     """Set the implementation of every dense block of a network.
 
     Call it after building or loading the network and before its first training step or prediction: Keras traces these
-    once and keeps what was set then. Raises `UserError` for "fast" without TensorFlow.
+    once and keeps what was set then. Raise `UserError` for "fast" without TensorFlow.
     """
     if implementation == "fast" and keras.config.backend() != "tensorflow":
         raise UserError(f"--dense-block fast needs TensorFlow, and Keras runs on {keras.config.backend()}; use auto")

@@ -37,7 +37,7 @@ def enet(num_classes: int, *, variant: str = "light", width: float | None = None
     """Build an ENet: RGB images (batch, height, width, 3), 0..255, to logits (..., num_classes) float32.
 
     Works for any height and width. `width` multiplies all numbers of filters; `None` keeps the variant's value.
-    Trainable parameters with 11 classes: 363,791 (paper). Raises `UserError` for an unknown variant and for impossible
+    Trainable parameters with 11 classes: 363,791 (paper). Raise `UserError` for an unknown variant and for impossible
     values.
     """
     config = choose_config("ENet", CONFIGS, variant, width)

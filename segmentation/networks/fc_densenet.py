@@ -63,7 +63,7 @@ def fc_densenet(
 
     Works for any height and width. `groups` is the number of dense blocks on the way down (and on the way up); a
     transition that halves the size follows each. `None` keeps the variant's value. Trainable parameters with 11
-    classes: 1,376,795 (56), 3,463,243 (67), 9,322,091 (103); with 13 classes 713,580 (light). Raises `UserError` for
+    classes: 1,376,795 (56), 3,463,243 (67), 9,322,091 (103); with 13 classes 713,580 (light). Raise `UserError` for
     an unknown variant and for impossible values.
     """
     config = configure(variant, groups, growth_rate, layers_per_block, dropout)

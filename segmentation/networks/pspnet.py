@@ -52,7 +52,7 @@ def pspnet(
     Works for any height and width. `width` multiplies all numbers of filters; `None` keeps the variant's value. With
     the `auxiliary` head the network is an `AuxiliaryModel`. `encoder_weights`, "imagenet" or a path, is for "resnet50"
     only, see `load_encoder_weights`. Trainable parameters of "resnet50" with 11 classes: 48,950,102, and 46,587,467
-    without the auxiliary head. Raises `UserError` for an unknown variant and for impossible values.
+    without the auxiliary head. Raise `UserError` for an unknown variant and for impossible values.
     """
     config = choose_config("PSPNet", CONFIGS, variant, width)
     images = keras.Input((None, None, 3), name="images")

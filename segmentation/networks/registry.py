@@ -68,7 +68,7 @@ else:
 def build_network(architecture: str, variant: str, num_classes: int, **options: Any) -> "keras.Model":
     """Build a network; `options` that are `None` keep the variant's values.
 
-    Raises `UserError` for an unknown variant, for an option that the network does not have, and for values that its
+    Raise `UserError` for an unknown variant, for an option that the network does not have, and for values that its
     builder refuses.
     """
     builder = find_entry(architecture, variant).import_builder()
@@ -82,7 +82,7 @@ def build_network(architecture: str, variant: str, num_classes: int, **options: 
 def choose_recipe(architecture: str, variant: str, **changes: Any) -> Recipe:
     """Return the variant's recipe, changed by the `changes` that are not `None`.
 
-    Raises `UserError` for an unknown variant.
+    Raise `UserError` for an unknown variant.
     """
     recipe = find_entry(architecture, variant).recipe
     return replace(recipe, **{name: value for name, value in changes.items() if value is not None})

@@ -38,7 +38,7 @@ def unet(num_classes: int, *, variant: str = "light", width: float | None = None
 
     Works for any height and width: convolutions keep the size, while the paper's lose a border of two pixels each and
     its skip connections are cropped. `width` multiplies all numbers of filters; `None` keeps the variant's value.
-    Trainable parameters with 11 classes: 31,032,395 (paper), 31,044,171 (batch_norm). Raises `UserError` for an
+    Trainable parameters with 11 classes: 31,032,395 (paper), 31,044,171 (batch_norm). Raise `UserError` for an
     unknown variant and for impossible values.
     """
     config = choose_config("U-Net", CONFIGS, variant, width)
@@ -66,7 +66,7 @@ def unet(num_classes: int, *, variant: str = "light", width: float | None = None
 
 
 def two_convolutions(x: Any, filters: int, config: Config, name: str) -> Any:
-    """Apply a 3x3 convolution and ReLU twice, with batch norm between the two if the variant has it."""
+    """Apply a 3x3 convolution, batch norm if the variant has it, and ReLU; then the same again."""
     for number in (1, 2):
         x = layers.Conv2D(filters, 3, padding="same", kernel_initializer="he_normal", name=f"{name}_conv_{number}")(x)
         if config.batch_norm:

@@ -17,7 +17,7 @@ def choose_config(
 ) -> ConfigType:
     """Return the named config, changed by `width` and the `changes` that are not `None`.
 
-    Raises `UserError` for an unknown name, and for a width that leaves no filters.
+    Raise `UserError` for an unknown name, and for a width that leaves no filters.
     """
     if name not in configs:
         raise UserError(f"variant {name!r}: no such {network}; use one of {', '.join(configs)}")

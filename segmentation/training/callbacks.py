@@ -66,7 +66,7 @@ class SaveCheckpoints(keras.callbacks.Callback):
 class StopOnInterrupt(keras.callbacks.Callback):
     """End training after the current step on the first Ctrl-C and drop the incomplete epoch; end at once on the second.
 
-    `interrupted` says whether that happened.
+    `interrupted`: whether Ctrl-C was pressed.
     """
 
     def __init__(self) -> None:
@@ -78,7 +78,7 @@ class StopOnInterrupt(keras.callbacks.Callback):
         self.previous = signal.signal(signal.SIGINT, self._interrupt)
 
     def on_train_end(self, logs: dict | None = None) -> None:
-        """Restore the handler found."""
+        """Restore the handler that was there before training."""
         signal.signal(signal.SIGINT, self.previous)
 
     def on_test_batch_end(self, batch: int, logs: dict | None = None) -> None:

@@ -1,4 +1,4 @@
-"""Fixtures of the recorder's tests: towns and recorders in processes of their own."""
+"""Fixtures of the recorder's tests: towns and recorders in separate processes."""
 
 import pytest
 

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from recording.preview import FrameCounts, open_preview
+from recording.preview import RecordingCounts, open_preview
 from recording.sensors import View
 from segmentation.dataset.check import check_folder
 from segmentation.dataset.layout import FRAME_COLUMNS
@@ -55,8 +55,8 @@ def test_image_and_labels_are_of_one_tick_even_if_writing_is_slow(stub_town, sta
     rows = assert_complete(tmp_path)
     for row in rows:
         blue, green, red = cv2.imread(str(tmp_path / f"rgb/rgb_{row['name']}.png"))[0, 0].astype(int)
-        label = cv2.imread(str(tmp_path / f"seg_raw/seg_raw_{row['name']}.png"), cv2.IMREAD_UNCHANGED)[0, 0]
-        assert (blue + 256 * green + 65536 * red) % 29 == label
+        label_id = cv2.imread(str(tmp_path / f"seg_raw/seg_raw_{row['name']}.png"), cv2.IMREAD_UNCHANGED)[0, 0]
+        assert (blue + 256 * green + 65536 * red) % 29 == label_id
     frames = [int(row["frame"]) for row in sorted(rows, key=lambda row: row["name"])]
     # No frame is skipped as too similar here, so a missing one would have been lost.
     assert frames == list(range(frames[0], frames[0] + 150))
@@ -77,8 +77,8 @@ def test_autopilot_drives_and_its_speed_is_recorded(stub_town, start_recorder, t
     assert recorder.wait() == 0, recorder.output
     rows = assert_complete(tmp_path)
     assert max(float(row["speed"]) for row in rows) > 3
-    places = np.array([[float(row["x"]), float(row["y"])] for row in rows])
-    assert np.linalg.norm(places[-1] - places[0]) > 10
+    locations = np.array([[float(row["x"]), float(row["y"])] for row in rows])
+    assert np.linalg.norm(locations[-1] - locations[0]) > 10
 
 
 def test_images_of_a_standing_car_are_skipped_and_counted(stub_town, start_recorder, tmp_path):
@@ -102,9 +102,9 @@ def test_colours_of_all_ids_are_those_of_the_client(stub_town):
         def pixel():
             return np.frombuffer(image.raw_data, np.uint8)[2::-1].tolist()
 
-        label = pixel()[0]
+        label_id = pixel()[0]
         image.convert(carla.ColorConverter.CityScapesPalette)
-        seen[label] = pixel()
+        seen[label_id] = pixel()
 
     camera.listen(look)
     for _ in range(2 * len(table.rows)):
@@ -152,14 +152,14 @@ def test_preview_shows_the_overlay_and_escape_stops(width):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SDL_VIDEODRIVER", "dummy")
         with open_preview(True, table) as preview:
-            preview.show(view, "run", FrameCounts(1, 2, 3))
+            preview.show(view, "run", RecordingCounts(1, 2, 3))
             assert not preview.stopped
             screen = pygame.display.get_surface()
             assert screen.get_size() == (960, 480)
             # Roads are 128, 64, 128: 55 % image, 45 % label.
             assert screen.get_at((480, 400))[:3] == (113, 84, 113)
             pygame.event.post(pygame.event.Event(pygame.KEYDOWN, key=pygame.K_ESCAPE))
-            preview.show(view, "run", FrameCounts())
+            preview.show(view, "run", RecordingCounts())
             assert preview.stopped
 
 

@@ -1,4 +1,4 @@
-"""Missing, wrong, late, silent and dead servers, killed recorders, full disks: one sentence, and no image is lost."""
+"""Failures of servers, recorders and disks: each is reported in one sentence, and no image is lost."""
 
 import contextlib
 import os

@@ -76,41 +76,41 @@ def test_silent_stream_is_reported_within_the_timeout():
         rig.read(MAX_DROPPED_IN_A_ROW)
 
 
-def view(x=0.0, ids=None):
+def make_view(x=0.0, ids=None):
     ids = np.full((40, 40), ROAD, np.uint8) if ids is None else ids
     images = {"rgb": np.zeros((40, 40, 3), np.uint8), "ids": ids}
     return View(images, (x, 0.0, 0.0, 0.0, 0.0, 0.0), fov=90.0, time=0.0, frame=0)
 
 
-def shows(label, rows):
+def ids_showing(label_id, rows):
     ids = np.full((40, 40), ROAD, np.uint8)
-    ids[:rows] = label
+    ids[:rows] = label_id
     return ids
 
 
 def test_image_is_kept_when_the_camera_has_moved_or_the_labels_have_changed():
     frame_filter = FrameFilter(TABLE, metres=2, change=0.1)
-    assert frame_filter.accepts([view(0)])
-    assert not frame_filter.accepts([view(1.9)])
-    assert frame_filter.accepts([view(2.0)])
-    assert not frame_filter.accepts([view(2.0, shows(WALKER, 2))])
-    assert frame_filter.accepts([view(2.0, shows(WALKER, 4))])
+    assert frame_filter.accepts([make_view(0)])
+    assert not frame_filter.accepts([make_view(1.9)])
+    assert frame_filter.accepts([make_view(2.0)])
+    assert not frame_filter.accepts([make_view(2.0, ids_showing(WALKER, 2))])
+    assert frame_filter.accepts([make_view(2.0, ids_showing(WALKER, 4))])
     # The reference is the last image kept, not the last one seen.
-    assert not frame_filter.accepts([view(3.5, shows(WALKER, 4))])
-    assert frame_filter.accepts([view(4.1, shows(WALKER, 4))])
+    assert not frame_filter.accepts([make_view(3.5, ids_showing(WALKER, 4))])
+    assert frame_filter.accepts([make_view(4.1, ids_showing(WALKER, 4))])
 
 
 def test_images_of_all_cameras_are_kept_when_one_sees_something_new():
     frame_filter = FrameFilter(TABLE, metres=2, change=0.1)
-    assert frame_filter.accepts([view(), view()])
-    assert not frame_filter.accepts([view(), view()])
-    assert frame_filter.accepts([view(), view(ids=shows(WALKER, 10))])
+    assert frame_filter.accepts([make_view(), make_view()])
+    assert not frame_filter.accepts([make_view(), make_view()])
+    assert frame_filter.accepts([make_view(), make_view(ids=ids_showing(WALKER, 10))])
 
 
 def test_images_without_rare_labels_are_skipped_until_rare_labels_have_their_share():
     frame_filter = FrameFilter(TABLE, metres=1, change=0, rare_labels=RareLabels(["Pedestrians"], 0.5, 0.07))
-    stream = [shows(WALKER, 1 if number % 2 else 4) if number % 5 == 0 else None for number in range(200)]
-    kept = [ids for ids in stream if frame_filter.accepts([view(0, ids)])]
+    stream = [ids_showing(WALKER, 1 if number % 2 else 4) if number % 5 == 0 else None for number in range(200)]
+    kept = [ids for ids in stream if frame_filter.accepts([make_view(0, ids)])]
     assert len(kept) == 40 and sum(ids is not None and (ids == WALKER).mean() > 0.05 for ids in kept) == 20
 
 
@@ -122,30 +122,30 @@ def test_unknown_rare_label_is_reported():
 
 def test_wait_for_rare_labels_is_limited():
     frame_filter = FrameFilter(TABLE, metres=1, change=0, rare_labels=RareLabels(["Pedestrians"], 0.5, 0.01))
-    assert [frame_filter.accepts([view()]) for _ in range(2 * PATIENCE + 2)] == 2 * [*PATIENCE * [False], True]
+    assert [frame_filter.accepts([make_view()]) for _ in range(2 * PATIENCE + 2)] == 2 * [*PATIENCE * [False], True]
 
 
 def test_stuck_vehicle_is_reported():
     frame_filter = FrameFilter(TABLE, metres=1, change=1)
-    accepted = [frame_filter.accepts([view()]) for _ in range(MAX_REJECTED_IN_A_ROW)]
+    accepted = [frame_filter.accepts([make_view()]) for _ in range(MAX_REJECTED_IN_A_ROW)]
     assert accepted == [True, *[False] * (MAX_REJECTED_IN_A_ROW - 1)]
     with pytest.raises(UserError, match="too similar to keep; lower --keep-metres"):
-        frame_filter.accepts([view()])
+        frame_filter.accepts([make_view()])
 
 
 def test_id_that_the_label_table_lacks_is_reported():
     with pytest.raises(UserError, match="label ids 29"):
-        FrameFilter(TABLE, metres=1, change=0).accepts([view(ids=shows(29, 10))])
+        FrameFilter(TABLE, metres=1, change=0).accepts([make_view(ids=ids_showing(29, 10))])
 
 
-def image(folder, name, kinds=("rgb", "seg_raw", "seg")):
+def write_images(folder, name, kinds=("rgb", "seg_raw", "seg")):
     for kind in kinds:
         write_png(folder / kind / f"{kind}_{name}.png", np.zeros((2, 2), np.uint8))
 
 
 def test_incomplete_row_is_removed_and_written_again(tmp_path):
     for number in range(3):
-        image(tmp_path, f"run_{number:06d}")
+        write_images(tmp_path, f"run_{number:06d}")
     (tmp_path / "frames.csv").write_text("name,run\nrun_000000,run\nrun_000001,run\nrun_00")
     with open_frame_log(tmp_path) as frames:
         assert (frames.count("run"), frames.next_number("run")) == (2, 3)
@@ -155,7 +155,7 @@ def test_incomplete_row_is_removed_and_written_again(tmp_path):
 
 
 def test_last_row_without_a_line_break_is_kept(tmp_path):
-    image(tmp_path, "a_000000")
+    write_images(tmp_path, "a_000000")
     (tmp_path / "frames.csv").write_text("name,run\na_000000,a")
     with open_frame_log(tmp_path) as frames:
         frames.append({"name": "a_000001", "run": "a", "frame": 7})
@@ -163,10 +163,10 @@ def test_last_row_without_a_line_break_is_kept(tmp_path):
 
 
 def test_unfinished_files_and_labels_without_an_image_are_deleted_in_this_run_only(tmp_path):
-    image(tmp_path, "run_000000")
-    image(tmp_path, "run_000001", ["seg_raw", "seg"])
-    image(tmp_path, "mine", ["seg_raw"])
-    image(tmp_path, "running_000009", ["seg_raw"])
+    write_images(tmp_path, "run_000000")
+    write_images(tmp_path, "run_000001", ["seg_raw", "seg"])
+    write_images(tmp_path, "mine", ["seg_raw"])
+    write_images(tmp_path, "running_000009", ["seg_raw"])
     (tmp_path / "rgb" / ".rgb_run_000001.png.part").write_bytes(b"half")
     with open_frame_log(tmp_path) as frames:
         frames.repair("run")
@@ -226,7 +226,7 @@ def test_image_is_removed_if_its_row_does_not_fit_on_the_disk(tmp_path, monkeypa
     with open_frame_log(tmp_path) as frames:
         monkeypatch.setattr(os, "write", lambda file, line: 0)
         with pytest.raises(UserError, match="No space"), open_writer(tmp_path, frames, TABLE, 1) as writer:
-            writer.write({"name": "run_000000", "run": "run"}, view())
+            writer.write({"name": "run_000000", "run": "run"}, make_view())
     assert {path.name for path in tmp_path.iterdir()} == {"rgb", "seg_raw", "seg"} and not list(tmp_path.glob("*/*"))
 
 
