@@ -40,7 +40,7 @@ class FrameLog:
         return self._counts[run]
 
     def next_number(self, run: str) -> int:
-        """Return one more than the highest image number of this run in frames.csv and in the folder; 0 without images."""
+        """Return one more than the highest image number of this run, in frames.csv or the folder; 0 without images."""
         names = self._names | png_names(self.path.parent, IMAGE)
         return 1 + max((number for name in names if (number := image_number(name, run)) is not None), default=-1)
 

@@ -55,7 +55,7 @@ def run(session: Session, index: int, fields: list[Any]) -> int:
 
 
 def spawn_with_followers(session: Session, fields: list[Any]) -> int:
-    """Run SpawnActor and the commands chained to it with `then(...)`, which leave the actor's id open."""
+    """Run SpawnActor, then on the new actor the commands chained to it with `then(...)`."""
     description, transform, parent, *_, followers = fields
     actor = actor_calls.spawn(session, description, transform, optional_from_wire(parent) or 0)
     for ((index, follower),) in followers:

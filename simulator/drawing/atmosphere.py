@@ -50,7 +50,7 @@ def smoothstep(value: float, low: float, high: float) -> float:
 def light_of(weather: Weather, time: float) -> Light:
     """Return the light at a time in seconds; only clouds and rain depend on the time."""
     altitude = weather.sun_altitude_angle
-    day, warm = smoothstep(altitude, -8.0, 9.0), 1.0 - smoothstep(altitude, 4.0, 32.0)
+    day, warm = smoothstep(altitude, -8.0, 9.0), 1.0 - smoothstep(altitude, 4.0, 32.0)  # warm: the sun is low
     cloudiness, rain = weather.cloudiness / 100.0, weather.precipitation / 100.0
     overcast = max(smoothstep(cloudiness, 0.25, 0.85), 0.8 * smoothstep(rain, 0.2, 0.8))
     dust = weather.dust_storm / 100.0
@@ -58,7 +58,7 @@ def light_of(weather: Weather, time: float) -> Light:
     sun_angle = max(altitude, 2.5) if altitude > -4.0 else 38.0  # the moon's when the sun is below the horizon
     strength = day * smoothstep(altitude, -3.0, 8.0) * (1 - 0.97 * overcast) * (1 - 0.9 * dust)
     beam = strength * mix(np.array([2.75, 2.58, 2.28]), np.array([3.0, 1.62, 0.72]), warm)
-    beam = beam + (1 - day) * (1 - overcast) * np.array([0.010, 0.012, 0.018])
+    beam = beam + (1 - day) * (1 - overcast) * np.array([0.010, 0.012, 0.018])  # moonlight
     elevation, azimuth = np.radians(sun_angle), np.radians(weather.sun_azimuth_angle)
     sun = (np.cos(elevation) * np.cos(azimuth), np.cos(elevation) * np.sin(azimuth), np.sin(elevation))
     haze, start = haze_of(weather, rain, dust)
@@ -95,7 +95,10 @@ def light_of(weather: Weather, time: float) -> Light:
 
 
 def sky_colours(day: float, warm: float, overcast: float, rain: float, dust: float) -> dict[str, np.ndarray]:
-    """Return the zenith, horizon and cloud colours."""
+    """Return the colours of "zenith", "horizon" and "cloud".
+
+    All arguments are 0 to 1: day (0: night), warm (1: the sun is low), overcast, rain and dust.
+    """
     zenith = mix(np.array([0.17, 0.36, 0.76]), np.array([0.20, 0.27, 0.50]), warm)
     horizon = mix(np.array([0.64, 0.80, 1.0]), np.array([1.12, 0.66, 0.36]), warm)
     grey = np.array([0.60, 0.645, 0.70]) * (1 - 0.30 * warm) * (1 - 0.35 * rain)
@@ -114,7 +117,8 @@ def sky_colours(day: float, warm: float, overcast: float, rain: float, dust: flo
 
 
 def haze_of(weather: Weather, rain: float, dust: float) -> tuple[float, float]:
-    """Return (extinction per metre, metres at which it starts); CARLA's night presets have density 60 from 75 m on."""
+    """Return the haze's (extinction per metre, metres at which it starts). rain, dust: 0 to 1."""
+    # CARLA's night presets have a fog density of 60 from 75 m on
     density = np.clip(weather.fog_density, 0, 100) / 100
     haze = 0.0007 + 0.075 * density**2.2 + 0.007 * rain + 0.05 * dust
     return float(haze), float(np.clip(weather.fog_distance, 0.0, 200.0))

@@ -9,7 +9,7 @@ import numpy as np
 
 from simulator.drawing.mesh import Look, Mesh, grid_normals
 
-# half of a cross-section, from the sill to the middle of the top: fractions of the half width and of the height
+# half of a cross-section, from the sill to the middle of the top: (fraction of the half width, of the height)
 SOFT = np.array(
     [
         (0.88, 0.0),
@@ -68,7 +68,11 @@ class Skin:
         look: Look,
         lift: float = 0.008,
     ) -> None:
-        """Lay a patch of another look on the skin, mirrored on both sides."""
+        """Lay a patch of another look on the skin, mirrored on both sides.
+
+        rows, columns: first and last fractional row and column, see `at`, the columns on the left side. lift: metres
+        above the skin.
+        """
         count = max(2, round(3 * mesh.detail) + 1)
         r = np.unique(np.concatenate([np.linspace(*rows, count), np.arange(np.ceil(rows[0]), rows[1])]))
         for low, high in (columns, tuple(2 * MIDDLE - c for c in columns[::-1])):
@@ -87,7 +91,8 @@ def loft(
 ) -> Skin:
     """Add a body to `mesh`. stations (n, 4): x (descending), half width, bottom and top, in metres.
 
-    arches: x of the axles, where the bottom is raised to a half circle round each wheel.
+    section: half of a cross-section, SOFT or BOXY. arches: x of the axles, where the bottom is raised to a half circle
+    around each wheel. arch_radius, wheel_height: radius of these circles and height of their centres, metres.
     """
     if mesh.detail < 0.2:
         stations = stations[sorted({0, *range(2, len(stations) - 1, 2), len(stations) - 1})]
@@ -127,7 +132,7 @@ def _cap(ring: np.ndarray, ahead: float) -> np.ndarray:
 def greenhouse(
     mesh: Mesh,
     profile: np.ndarray,
-    half: float,
+    half_width: float,
     belt: float,
     taper: float,
     paint: Look,
@@ -137,44 +142,66 @@ def greenhouse(
     """Add the greenhouse, the glazed upper part of a car.
 
     profile (4, 2): x and z of the windscreen's foot, the roof's front, its rear and the rear window's foot.
-    half: half width at the belt line, which is at height `belt`. taper: fraction by which it narrows towards the
-    roof. pillars: x of the painted posts between the side windows.
+    half_width: at the belt line, which is at height `belt`. taper: fraction by which it narrows towards the roof.
+    pillars: x of the painted posts between the side windows.
     """
-    x0, x1, x2, x3 = profile[:, 0]
     if mesh.detail < 0.2:
         pillars = ()
-    posts = [x + d for x in pillars for d in (0.05, -0.05)]
-    steps = {x0, x0 + (x1 - x0) * 0.12, x1, x2, x3, *posts}
-    if mesh.detail > 0.2:
-        steps |= {(x0 + x1) / 2, x1 - 0.12, (x1 + x2) / 2, (x2 + x3) / 2}
-    x = np.array(sorted(steps))[::-1]
-    roof = np.interp(-x, -profile[:, 0], profile[:, 1])
-    bulge = 0.035 * np.sin(np.pi * np.clip((x0 - x) / (x0 - x3), 0, 1))
-    roof = roof + bulge
-    share = np.array([0.0, 0.12, 0.80, 0.95, 1.0, 1.0])
-    inward = np.array([1.0, 1 - 0.12 * taper, 1 - 0.78 * taper, 1 - 1.05 * taper, 0.5, 0.0])
-    height = np.concatenate([share, share[-2::-1]])
-    side = np.concatenate([-inward, inward[-2::-1]])
-    points = np.empty((len(x), len(height), 3))
-    points[..., 0] = x[:, None]
-    points[..., 1] = half * side * (1 - 0.05 * np.abs(np.linspace(-1, 1, len(x)))[:, None])
-    points[..., 2] = belt + np.maximum(roof - belt, 0.0)[:, None] * height
-    middle = (x[:-1] + x[1:]) / 2
-    glazed = np.zeros((len(x) - 1, len(height) - 1), bool)
-    top, sides = slice(3, -3), (1, -2)
-    glazed[(middle > x1) & (middle < x0)] = np.isin(np.arange(len(height) - 1), range(3, len(height) - 4))
-    glazed[(middle < x2) & (middle > x3), top] = True
-    beside = (middle < x0 - 0.1 * (x0 - x1)) & (middle > x3 + 0.45 * (x2 - x3))
-    for post in pillars:
-        beside &= np.abs(middle - post) > 0.051
-    for column in sides:
-        glazed[beside, column] = True
+    x = greenhouse_stations(profile[:, 0], pillars, mesh.detail)
+    points = greenhouse_points(profile, x, half_width, belt, taper)
+    glazed = glazed_cells(profile[:, 0], x, points.shape[1] - 1, pillars)
     mesh.grid(points, glass, where=glazed)
     mesh.grid(points, paint, where=~glazed)
 
 
+def greenhouse_stations(profile_x: np.ndarray, pillars: Sequence[float], detail: float) -> np.ndarray:
+    """Return the x (n,), descending, of a greenhouse's cross-sections. profile_x (4,): x of its profile."""
+    x0, x1, x2, x3 = profile_x
+    posts = [x + d for x in pillars for d in (0.05, -0.05)]
+    steps = {x0, x0 + (x1 - x0) * 0.12, x1, x2, x3, *posts}
+    if detail > 0.2:
+        steps |= {(x0 + x1) / 2, x1 - 0.12, (x1 + x2) / 2, (x2 + x3) / 2}
+    return np.array(sorted(steps))[::-1]
+
+
+def greenhouse_points(profile: np.ndarray, x: np.ndarray, half_width: float, belt: float, taper: float) -> np.ndarray:
+    """Return the points (n, 11, 3) of a greenhouse, from the left belt line over the roof to the right one."""
+    x0, x3 = profile[0, 0], profile[3, 0]
+    roof = np.interp(-x, -profile[:, 0], profile[:, 1])
+    bulge = 0.035 * np.sin(np.pi * np.clip((x0 - x) / (x0 - x3), 0, 1))
+    roof = roof + bulge
+    # half of a cross-section, from the belt line to the middle of the roof: fractions of height and half width
+    height = np.array([0.0, 0.12, 0.80, 0.95, 1.0, 1.0])
+    width = np.array([1.0, 1 - 0.12 * taper, 1 - 0.78 * taper, 1 - 1.05 * taper, 0.5, 0.0])
+    height = np.concatenate([height, height[-2::-1]])
+    side = np.concatenate([-width, width[-2::-1]])
+    points = np.empty((len(x), len(height), 3))
+    points[..., 0] = x[:, None]
+    points[..., 1] = half_width * side * (1 - 0.05 * np.abs(np.linspace(-1, 1, len(x)))[:, None])
+    points[..., 2] = belt + np.maximum(roof - belt, 0.0)[:, None] * height
+    return points
+
+
+def glazed_cells(profile_x: np.ndarray, x: np.ndarray, columns: int, pillars: Sequence[float]) -> np.ndarray:
+    """Return which cells (len(x) - 1, columns) of a greenhouse are windows; the others are painted."""
+    x0, x1, x2, x3 = profile_x
+    middle = (x[:-1] + x[1:]) / 2
+    glazed = np.zeros((len(x) - 1, columns), bool)
+    windscreen, rear_window = (middle > x1) & (middle < x0), (middle < x2) & (middle > x3)
+    glazed[windscreen | rear_window, 3:-3] = True
+    beside = (middle < x0 - 0.1 * (x0 - x1)) & (middle > x3 + 0.45 * (x2 - x3))
+    for pillar in pillars:
+        beside &= np.abs(middle - pillar) > 0.051
+    for column in (1, -2):
+        glazed[beside, column] = True
+    return glazed
+
+
 def wheel(mesh: Mesh, x: float, y: float, radius: float, width: float, tyre: Look, rim: Look, dark: Look) -> None:
-    """Add a wheel on an axle along y, with spokes on its outer face (the side away from y = 0)."""
+    """Add a wheel on an axle along y, with spokes on its outer face (the side away from y = 0).
+
+    x, y: its middle. radius, width: metres. dark: the look behind the spokes.
+    """
     out = 1.0 if y > 0 else -1.0
     if mesh.detail < 0.4:
         mesh.tube((x, y, radius), (x, y + out * (width / 2 + 0.02), radius), radius, radius, tyre, 24)
@@ -192,20 +219,17 @@ def wheel(mesh: Mesh, x: float, y: float, radius: float, width: float, tyre: Loo
     if mesh.detail < 0.7:
         mesh.tube((x, face, radius), (x, face + out * 0.012, radius), radius * 0.6, radius * 0.5, rim, 8)
         return
-    angles = np.arange(5) * 2 * np.pi / 5 + 0.3
-    for angle in angles:
-        ray, across = (
-            np.array([np.cos(angle), 0, np.sin(angle)]),
-            np.array([-np.sin(angle), 0, np.cos(angle)]),
-        )
+    for angle in np.arange(5) * 2 * np.pi / 5 + 0.3:
+        ray = np.array([np.cos(angle), 0, np.sin(angle)])
+        across = np.array([-np.sin(angle), 0, np.cos(angle)])
         hub = np.array([x, face + out * 0.014, radius])
-        quad = [
+        spoke = [
             hub - 0.05 * across,
             hub + 0.05 * across,
             hub + ray * radius * 0.66 + 0.035 * across,
             hub + ray * radius * 0.66 - 0.035 * across,
         ]
-        mesh.quads([quad if out < 0 else quad[::-1]], rim)
+        mesh.quads([spoke if out < 0 else spoke[::-1]], rim)
     mesh.tube((x, face, radius), (x, face + out * 0.02, radius), 0.06, 0.05, rim, 8)
     ring = np.linspace(0, 2 * np.pi, 15)
     circle = np.stack([np.cos(ring), np.zeros_like(ring), np.sin(ring)], axis=1)

@@ -37,10 +37,13 @@ def border(
     gate: float,
     gate_width: float = 1.6,
 ) -> None:
-    """Add a hedge, wall or fence along the back of the sidewalk, with a gap around s = gate."""
+    """Add a hedge, wall or fence along the back of the sidewalk, from s = start to s = end.
+
+    side: "left" or "right". height: metres above the lawn. gate, gate_width: s of the middle of a gap, and its metres.
+    """
     sign, mesh = (1.0 if side == "right" else -1.0), Mesh()
     solid = look.label in (WALL, VEGETATION)
-    half = 0.0 if not solid else (0.35 if look.label == VEGETATION else 0.13)
+    half = 0.0 if not solid else (0.35 if look.label == VEGETATION else 0.13)  # half the thickness
     for s0, s1 in ((start + 0.2, gate - gate_width / 2), (gate + gate_width / 2, end - 0.2)):
         if s1 - s0 < 0.6:
             continue
@@ -57,7 +60,7 @@ def border(
 
 
 def upright_band(mesh: Mesh, line: np.ndarray, low: float, high: float, look: Look, scale: float) -> None:
-    """Add a thin upright band over a line (n, 2). scale: texture repeats per metre."""
+    """Add a thin upright band over a line (n, 2), between two heights. scale: texture repeats per metre."""
     along = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(line, axis=0), axis=1))]) * scale
     a = np.column_stack([line, np.full(len(line), low)])
     b = np.column_stack([line, np.full(len(line), high)])
@@ -70,14 +73,14 @@ def upright_band(mesh: Mesh, line: np.ndarray, low: float, high: float, look: Lo
 
 
 def posts(mesh: Mesh, line: np.ndarray, height: float, look: Look) -> None:
-    """Add the posts of a fence."""
+    """Add the posts of a fence at the points of a line (n, 2)."""
     solid = look.replace(texture="white", flags=0)
     for x, y in line:
         mesh.box((x - 0.04, y - 0.04, VERGE_HEIGHT), (x + 0.04, y + 0.04, VERGE_HEIGHT + height + 0.08), solid)
 
 
 def thick_wall(mesh: Mesh, one: np.ndarray, other: np.ndarray, height: float, look: Look) -> None:
-    """Add a wall or hedge between two lines (n, 2)."""
+    """Add a wall or hedge between two lines (n, 2). height: metres above the lawn."""
     low, top = VERGE_HEIGHT - 0.02, VERGE_HEIGHT + height
     two_sided = look.replace(flags=look.flags | TWO_SIDED)
     for line in (one, other):
@@ -85,6 +88,6 @@ def thick_wall(mesh: Mesh, one: np.ndarray, other: np.ndarray, height: float, lo
     raised = [np.column_stack([line, np.full(len(line), top)]) for line in (one, other)]
     coping = two_sided.replace(colour=tuple(0.9 * c for c in look.colour), texture="concrete")
     mesh.strip(*raised, two_sided if look.label == VEGETATION else coping, 0.45)
-    for k in (0, -1):
+    for k in (0, -1):  # the two ends
         a, b = one[k], other[k]
         mesh.quads([[(*a, low), (*b, low), (*b, top), (*a, top)]], two_sided, UNIT * [0.3, height * 0.45])

@@ -1,14 +1,15 @@
 """Houses, shops, blocks of flats and offices.
 
 The centre of a building's ground plan is the origin; its street front faces x. Depth is along x, width along y,
-both a whole number of bays of 3.2 m.
+both a whole number of bays of 3.2 m. The storeys are between the heights `base` (0, or that of the shops) and `top`, in
+metres.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from simulator.drawing.designs import BAY, DOOR_COLOURS, PLASTER_COLOURS, SHOP_HEIGHT, STOREY, Colour, Design
+from simulator.drawing.designs import BAY, DOOR_COLOURS, PLASTER_COLOURS, SHOP_HEIGHT, STOREY, Design
 from simulator.drawing.mesh import (
     BUILDING,
     CUTOUT,
@@ -16,6 +17,7 @@ from simulator.drawing.mesh import (
     TWO_SIDED,
     UNIT,
     WINDOWS,
+    LinearColour,
     Look,
     Mesh,
     Triangles,
@@ -27,12 +29,12 @@ RAIL = Look(BUILDING, (0.05, 0.05, 0.055), "railing", TWO_SIDED | CUTOUT)
 
 
 def build(design: Design, rng: np.random.Generator) -> Triangles:
-    """Build the triangles of a building."""
+    """Build a building."""
     mesh = Mesh()
     base = SHOP_HEIGHT if design.ground == "shops" else 0.0
     top = base + design.storeys * STOREY
     wall = Look(BUILDING, design.colour, design.facade, WINDOWS, gloss=0.95)
-    shift = rng.integers(0, 16, 2) / 4.0
+    shift = rng.integers(0, 16, 2) / 4.0  # whole bays and storeys, so that houses show different windows
     for side in range(4):
         storey_wall(mesh, design, side, base, top, wall, shift)
     if design.ground == "shops":
@@ -45,7 +47,7 @@ def build(design: Design, rng: np.random.Generator) -> Triangles:
         bay_windows(mesh, design, base, rng, wall)
     elif "balconies" in design.extras:
         balconies(mesh, design, base, rng)
-    x, y = design.depth / 2 + 0.05, design.width / 2 - 0.15
+    x, y = design.depth / 2 + 0.05, design.width / 2 - 0.15  # of the downpipe
     mesh.tube((x, y, 0.1), (x, y, top), 0.055, None, Look(BUILDING, (0.28, 0.28, 0.28)), 5, caps=False)
     return mesh.build()
 
@@ -58,7 +60,7 @@ def side_of(design: Design, side: int) -> tuple[np.ndarray, np.ndarray, int]:
 
 
 def storey_wall(mesh: Mesh, design: Design, side: int, low: float, high: float, look: Look, shift: np.ndarray) -> None:
-    """Add one outer wall with its windows. shift: offset (u, v) in the facade texture."""
+    """Add one outer wall with its windows. side: see `side_of`. shift: offset (u, v) in the facade texture."""
     a, b, bays = side_of(design, side)
     storeys = round((high - low) / STOREY)
     uv = UNIT * [bays / 4, storeys / 4] + shift + [side * 2.0, 0.0]
@@ -67,7 +69,7 @@ def storey_wall(mesh: Mesh, design: Design, side: int, low: float, high: float, 
 
 def shop_front(mesh: Mesh, design: Design, rng: np.random.Generator) -> None:
     """Add shops along the street, with awnings over some, and plain walls on the other sides."""
-    look = Look(BUILDING, texture=f"shops {rng.integers(6)}", flags=WINDOWS, gloss=0.8)
+    look = Look(BUILDING, texture=f"shops {rng.integers(6)}", flags=WINDOWS, gloss=0.8)  # shows two shops
     a, b, bays = side_of(design, 0)
     shops = max(1, round(bays / 2))
     uv = UNIT * [shops / 2, 1.0] + [rng.integers(2) / 2, 0]
@@ -82,15 +84,16 @@ def shop_front(mesh: Mesh, design: Design, rng: np.random.Generator) -> None:
         mesh.quads([[(*a, 0), (*b, 0), (*b, SHOP_HEIGHT), (*a, SHOP_HEIGHT)]], plain, UNIT * [bays / 4, 0.3])
     if "awnings" not in design.extras:
         return
-    x, span = design.depth / 2, design.width / shops
+    x, shop_width = design.depth / 2, design.width / shops
     for i in range(shops):
         if rng.random() < 0.6:
-            y0, y1 = -design.width / 2 + i * span + 0.3, -design.width / 2 + (i + 1) * span - 0.3
+            y0 = -design.width / 2 + i * shop_width + 0.3
+            y1 = -design.width / 2 + (i + 1) * shop_width - 0.3
             awning(mesh, x, y0, y1, DOOR_COLOURS[rng.integers(len(DOOR_COLOURS))])
 
 
-def awning(mesh: Mesh, x: float, y0: float, y1: float, colour: Colour) -> None:
-    """Add a striped awning over a shop window."""
+def awning(mesh: Mesh, x: float, y0: float, y1: float, colour: LinearColour) -> None:
+    """Add a striped awning over a shop window, on the wall at x, from y0 to y1. colour: of every other stripe."""
     stripes = max(4, round((y1 - y0) / 0.4))
     edges = np.linspace(y0, y1, stripes + 1)
     for i in range(stripes):
@@ -107,30 +110,31 @@ def entrance(mesh: Mesh, design: Design, rng: np.random.Generator) -> None:
     bay = rng.integers(design.bays[0])
     y = -half + (bay + 0.5) * BAY
     door = Look(BUILDING, DOOR_COLOURS[rng.integers(len(DOOR_COLOURS))], "door", WINDOWS, gloss=0.5)
-    f = x + 0.07
+    front = x + 0.07  # of the door
     surround = STONE.replace(texture="plaster")
-    mesh.box((x - 0.1, y - 0.85, 0), (f - 0.01, y + 0.85, 2.75), surround, 0.3)
-    mesh.quads([[(f, y - 0.6, 0.15), (f, y + 0.6, 0.15), (f, y + 0.6, 2.5), (f, y - 0.6, 2.5)]], door)
+    mesh.box((x - 0.1, y - 0.85, 0), (front - 0.01, y + 0.85, 2.75), surround, 0.3)
+    mesh.quads([[(front, y - 0.6, 0.15), (front, y + 0.6, 0.15), (front, y + 0.6, 2.5), (front, y - 0.6, 2.5)]], door)
     mesh.box((x, y - 0.9, 0), (x + 0.6, y + 0.9, 0.16), STONE)
     mesh.box((x, y - 1.0, 2.75), (x + 0.8, y + 1.0, 2.87), Look(BUILDING, (0.24, 0.24, 0.25)), bottom=True)
 
 
 def cornice(mesh: Mesh, design: Design, base: float, top: float) -> None:
     """Add bands over the shops and under the roof."""
-    x, y, e = design.depth / 2, design.width / 2, EAVES if design.roof != "flat" else 0.16
-    tone = tuple(0.35 + 0.5 * c for c in design.colour)
-    look = Look(BUILDING, tone, "plaster")
-    mesh.box((-x - e, -y - e * 0.4, top - 0.05), (x + e, y + e * 0.4, top + 0.3), look, 0.3, bottom=True)
+    x, y, out = design.depth / 2, design.width / 2, EAVES if design.roof != "flat" else 0.16
+    colour = tuple(0.35 + 0.5 * c for c in design.colour)
+    look = Look(BUILDING, colour, "plaster")
+    mesh.box((-x - out, -y - out * 0.4, top - 0.05), (x + out, y + out * 0.4, top + 0.3), look, 0.3, bottom=True)
     if base:
         mesh.box((x - 0.2, -y - 0.02, base - 0.16), (x + 0.16, y + 0.02, base + 0.1), look, 0.3, bottom=True)
 
 
 def bay_windows(mesh: Mesh, design: Design, base: float, rng: np.random.Generator, wall: Look) -> None:
-    """Add a glazed bay over two or more storeys."""
+    """Add a glazed bay over two or more storeys. wall: the look of its front."""
     x, storeys = design.depth / 2, min(design.storeys, int(rng.integers(2, 4)))
     y = -design.width / 2 + (rng.integers(design.bays[0]) + 0.5) * BAY
-    low, high, out, half = base + 0.02, base + storeys * STOREY - 0.3, 0.75, 1.25
-    front, side = x + out, half + 0.3
+    low, high = base + 0.02, base + storeys * STOREY - 0.3
+    half = 1.25  # half the width of its front
+    front, side = x + 0.75, half + 0.3  # side: half its width at the wall
     uv = UNIT * [0.25, storeys / 4]
     faces = [[(front, y - half, low), (front, y + half, low), (front, y + half, high), (front, y - half, high)]]
     mesh.quads(faces, wall, uv)
@@ -150,16 +154,17 @@ def balconies(mesh: Mesh, design: Design, base: float, rng: np.random.Generator)
     columns = [i for i in range(design.bays[0]) if (i + rng.integers(2)) % 2 == 0]
     slab = Look(BUILDING, (0.66, 0.65, 0.62), "concrete")
     solid = rng.random() < 0.4
-    front = Look(BUILDING, PLASTER_COLOURS[rng.integers(len(PLASTER_COLOURS))], flags=TWO_SIDED) if solid else RAIL
+    parapet = Look(BUILDING, PLASTER_COLOURS[rng.integers(len(PLASTER_COLOURS))], flags=TWO_SIDED) if solid else RAIL
     for storey in range(1 if not base else 0, design.storeys):
         z = base + storey * STOREY + 0.02
         for i in columns:
             y0, y1 = -half + i * BAY + 0.35, -half + (i + 1) * BAY - 0.35
             mesh.box((x, y0, z - 0.16), (x + 1.15, y1, z), slab, 0.3, bottom=True)
-            f, top = x + 1.12, z + 1.0
-            mesh.quads([[(f, y0, z), (f, y1, z), (f, y1, top), (f, y0, top)]], front, UNIT * [2.0, 1.0])
+            front, high = x + 1.12, z + 1.0  # of the parapet
+            face = [(front, y0, z), (front, y1, z), (front, y1, high), (front, y0, high)]
+            mesh.quads([face], parapet, UNIT * [2.0, 1.0])
             for y in (y0, y1):
-                mesh.quads([[(x, y, z), (f, y, z), (f, y, top), (x, y, top)]], front, UNIT)
+                mesh.quads([[(x, y, z), (front, y, z), (front, y, high), (x, y, high)]], parapet, UNIT)
 
 
 def garage(rng: np.random.Generator) -> Triangles:

@@ -13,6 +13,7 @@ from simulator.drawing.shading import Scene, pixel_ray, shade
 from simulator.drawing.sky import sky_radiance
 
 MAX_DEPTH = 1000.0  # metres; CARLA's depth image is white there and beyond
+SHADED = NO_TRIANGLE - 1  # marks the samples of a pixel that are done
 MAX_RADIANCE = 12.0  # clamps each sample, so that one lamp does not outweigh a pixel's other samples
 
 
@@ -30,7 +31,8 @@ def resolve_radiance(
 ) -> None:
     """Fill rows row0 to row1 (excluded) of radiance (height, width, 3) float32.
 
-    Every triangle in a pixel is shaded once, at the centre of the samples in which it is visible.
+    nearest: see `raster.rasterise`. samples: per pixel side. Every triangle in a pixel is shaded once, at the centre of
+    the samples in which it is visible.
     """
     entries = np.empty(samples * samples, np.int32)
     step, weight = 1.0 / samples, 1.0 / (samples * samples)
@@ -42,7 +44,7 @@ def resolve_radiance(
             red, green, blue = 0.0, 0.0, 0.0
             for first in range(samples * samples):
                 entry = entries[first]
-                if entry < NO_TRIANGLE:
+                if entry == SHADED:
                     continue
                 x, y, count = 0.0, 0.0, 0
                 for k in range(first, samples * samples):
@@ -50,7 +52,7 @@ def resolve_radiance(
                         x += column + (k % samples + 0.5) * step
                         y += row + (k // samples + 0.5) * step
                         count += 1
-                        entries[k] = NO_TRIANGLE - 1
+                        entries[k] = SHADED
                 x, y = x / count, y / count
                 if entry == NO_TRIANGLE:
                     r, g, b = sky_at_pixel(x, y, view, scene, light)
@@ -77,7 +79,7 @@ def resolve_labels(
     depth: np.ndarray,
     projected: Projected,
     triangle_labels: np.ndarray,
-    triangle_lifts: np.ndarray,
+    depth_factors: np.ndarray,
     triangle_objects: np.ndarray,
     ids: np.ndarray,
     distance: np.ndarray,
@@ -87,8 +89,10 @@ def resolve_labels(
 ) -> None:
     """Fill rows row0 to row1 (excluded) of ids uint8, distance float32 (metres) and instances int32, (height, width).
 
-    A pixel's id is the most frequent one among its 2 x 2 samples, the nearer one on a tie. Its distance (along
-    the viewing direction) and instance are those of the nearest sample with that id.
+    nearest, depth: of 2 x 2 samples per pixel, see `raster.rasterise`. triangle_labels, depth_factors and
+    triangle_objects: fields of `mesh.Triangles`.
+    A pixel's id is the most frequent one among its samples, the nearer one on a tie. Its distance (along the viewing
+    direction) and instance are those of the nearest sample with that id.
     """
     sample_ids, inverse_depth, entries = np.empty(4, np.int64), np.empty(4), np.empty(4, np.int64)
     for row in range(row0, row1):
@@ -99,7 +103,7 @@ def resolve_labels(
                 entries[k] = entry
                 sample_ids[k] = SKY if entry == NO_TRIANGLE else triangle_labels[projected.triangle[entry]]
                 inverse_depth[k] = (
-                    1.0 / MAX_DEPTH if entry == NO_TRIANGLE else depth[r, c] / triangle_lifts[projected.triangle[entry]]
+                    1.0 / MAX_DEPTH if entry == NO_TRIANGLE else depth[r, c] / depth_factors[projected.triangle[entry]]
                 )
             best, best_score = 0, -1.0
             for k in range(4):

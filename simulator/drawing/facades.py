@@ -13,7 +13,7 @@ from simulator.drawing import surfaces
 from simulator.drawing.emblems import write
 from simulator.drawing.surfaces import SIZE, Generator, Painter, noise, rgba
 
-BAY = SIZE // 4
+BAY_PIXELS = SIZE // 4  # width of a bay and height of a storey in the texture
 GLASS_TINT = np.array([0.80, 0.95, 1.08], np.float32)
 SHOP_WORDS = (
     "BAKERY",
@@ -35,9 +35,10 @@ SHOP_WORDS = (
 class Facade:
     """The wall and windows of a facade; coordinates in pixels within a bay of 128 x 128.
 
-    wall: a painter's name in `surfaces.PAINTERS`. window: left, right, top, bottom. frame, frame_width: colour and
-    width of the frames. panes: columns and rows. sill, lintel, shutters, railing: what surrounds the window.
-    band: brightness factor of the line between storeys. curtains: probability of curtains or a blind in a window.
+    wall: a painter's name in `surfaces.PAINTERS`. tint: colour factor on it. window: left, right, top, bottom.
+    frame, frame_width: colour and width of the frames. panes: columns and rows. sill, railing: whether there is one.
+    lintel, shutters: their colours; None: without. band: brightness factor of the line between storeys.
+    curtains: probability of curtains or a blind in a window.
     """
 
     wall: str
@@ -120,9 +121,11 @@ def facade(style: Facade) -> Painter:
         wall = surfaces.PAINTERS[style.wall](rng)[..., :3] / np.float32(255) * np.array(style.tint, np.float32)
         glass = np.zeros((SIZE, SIZE), np.float32)
         for storey in range(4):
-            wall[storey * BAY : storey * BAY + 3] *= style.band
+            top = storey * BAY_PIXELS
+            wall[top : top + 3] *= style.band
             for column in range(4):
-                bay = np.s_[storey * BAY : (storey + 1) * BAY, column * BAY : (column + 1) * BAY]
+                left = column * BAY_PIXELS
+                bay = np.s_[top : top + BAY_PIXELS, left : left + BAY_PIXELS]
                 paint_window(wall[bay], glass[bay], style, rng)
         return rgba(wall, alpha=glass)
 
@@ -145,8 +148,8 @@ def paint_window(wall: np.ndarray, glass: np.ndarray, style: Facade, rng: Genera
     bars += [(np.s_[y - 1 : y + 1, left:right]) for y in np.linspace(top, bottom, rows + 1).astype(int)[1:-1]]
     for bar in bars:
         wall[bar], glass[bar] = style.frame, 0.0
-    wall[top : top + 6, left:right] *= 0.5
-    wall[top:bottom, right - 3 : right] *= 0.65
+    wall[top : top + 6, left:right] *= 0.5  # shade of the lintel
+    wall[top:bottom, right - 3 : right] *= 0.65  # shade of the reveal
     if style.railing:
         wall[bottom - 36 : bottom, left - 6 : right + 6 : 5] = 0.16
         wall[bottom - 38 : bottom - 34, left - 8 : right + 8] = 0.14
@@ -184,7 +187,10 @@ def paint_curtains(pane: np.ndarray, rng: Generator) -> None:
 
 
 def shops(first: int) -> Painter:
-    """Return the painter of two shop fronts side by side, 6.4 m wide and 3.8 m high each."""
+    """Return the painter of two shop fronts side by side, 6.4 m wide and 3.8 m high each.
+
+    first: index in SHOP_WORDS of the word over the left one.
+    """
 
     def painter(rng: Generator) -> np.ndarray:
         wall = np.full((SIZE, SIZE, 3), 0.5, np.float32) + 0.08 * (noise(rng, 8)[..., None] - 0.5)
@@ -198,7 +204,7 @@ def shops(first: int) -> Painter:
 
 
 def paint_shop(wall: np.ndarray, glass: np.ndarray, word: str, rng: Generator) -> None:
-    """Paint a shop front in wall (512, 256, 3) and glass (512, 256), in place."""
+    """Paint a shop front in wall (512, 256, 3) and glass (512, 256), in place. word: the text of its sign."""
     colour = np.array(
         (
             (0.50, 0.10, 0.10),
@@ -221,7 +227,7 @@ def paint_shop(wall: np.ndarray, glass: np.ndarray, word: str, rng: Generator) -
         0.14,
     )
     wall[112:120] *= 0.5
-    windows = ((16, 150, 130, 430), (176, 236, 130, 478))
+    windows = ((16, 150, 130, 430), (176, 236, 130, 478))  # display window and door: left, right, top, bottom
     for x0, x1, y0, y1 in windows:
         wall[y0 - 5 : y1 + 5, x0 - 5 : x1 + 5] = colour * 0.6 + 0.08
         wall[y0:y1, x0:x1] = np.linspace(0.40, 0.20, y1 - y0)[:, None, None] * np.array([1.0, 0.94, 0.82])
@@ -231,13 +237,13 @@ def paint_shop(wall: np.ndarray, glass: np.ndarray, word: str, rng: Generator) -
         width, height = int(rng.integers(5, 16)), int(rng.integers(10, 40))
         item = wall[y - height : y, x : min(x + width, 148)]
         item[:] = item * 0.4 + 0.6 * (rng.random(3) * 0.45 + 0.08)
-    for y in (210, 270, 330, 390):
+    for y in (210, 270, 330, 390):  # shelves
         wall[y : y + 3, 16:150] *= 0.6
-    for x0, x1, y0, _ in windows:
+    for x0, x1, y0, _ in windows:  # shade under the lintel
         wall[y0 : y0 + 14, x0:x1] *= 0.5
-    wall[130:430, 82:86], glass[130:430, 82:86] = colour * 0.6 + 0.08, 0.0
+    wall[130:430, 82:86], glass[130:430, 82:86] = colour * 0.6 + 0.08, 0.0  # glazing bar
     wall[300:306, 180:186] = 0.8  # door handle
-    wall[484:] = 0.32
+    wall[484:] = 0.32  # plinth
 
 
 def door(rng: Generator) -> np.ndarray:
@@ -245,12 +251,12 @@ def door(rng: Generator) -> np.ndarray:
     image = np.full((SIZE, SIZE, 3), 0.86, np.float32)
     glass = np.zeros((SIZE, SIZE), np.float32)
     image[40:, 40:472] = np.array([0.85, 0.85, 0.88])
-    for x0 in (80, 276):
+    for x0 in (80, 276):  # four sunk panels
         for y0, y1 in ((150, 300), (330, 480)):
             image[y0:y1, x0 : x0 + 156] *= 0.78
             image[y0 : y0 + 8, x0 : x0 + 156] *= 0.6
-    image[56:118, 70:442], glass[56:118, 70:442] = 0.22, 0.9
-    image[310:330, 420:440] = 0.3
+    image[56:118, 70:442], glass[56:118, 70:442] = 0.22, 0.9  # the glazed panel
+    image[310:330, 420:440] = 0.3  # handle
     return rgba(image, alpha=glass)
 
 

@@ -1,4 +1,7 @@
-"""Street furniture: lamps, traffic lights, signs, benches, bins, shelters, hydrants and more."""
+"""Street furniture: lamps, traffic lights, signs, benches, bins, shelters, hydrants and more.
+
+Every model stands on z = 0 at the origin. detail: see `mesh.Mesh`.
+"""
 
 from __future__ import annotations
 
@@ -40,8 +43,8 @@ def lamp_post(detail: float) -> Triangles:
     mesh = Mesh(detail)
     mesh.tube((0, 0, 0), (0, 0, 1.1), 0.11, 0.10, STEEL, 8)
     mesh.tube((0, 0, 1.1), (0, 0, 7.0), 0.07, 0.05, STEEL, 8)
-    bend = [(0, 0, 7.0), (0.25, 0, 7.3), (0.8, 0, 7.45), (1.7, 0, 7.5)]
-    mesh.path(bend, 0.042, STEEL, 6)
+    arm = [(0, 0, 7.0), (0.25, 0, 7.3), (0.8, 0, 7.45), (1.7, 0, 7.5)]
+    mesh.path(arm, 0.042, STEEL, 6)
     mesh.box((1.6, -0.13, 7.44), (2.45, 0.13, 7.54), STEEL)
     glass = Look(POLE, (1.0, 0.80, 0.52), glow=9.0, lamp=LAMP_ON)
     mesh.quads([[(1.65, 0.11, 7.435), (2.4, 0.11, 7.435), (2.4, -0.11, 7.435), (1.65, -0.11, 7.435)]], glass)
@@ -54,7 +57,7 @@ def signal_head(mesh: Mesh, at: tuple[float, float, float]) -> None:
     case = Look(TRAFFIC_LIGHT, (0.025, 0.028, 0.028), gloss=0.1)
     mesh.box((x, y - 0.16, z - 0.48), (x + 0.22, y + 0.16, z + 0.48), case, bottom=True)
     mesh.box((x - 0.015, y - 0.25, z - 0.58), (x + 0.005, y + 0.25, z + 0.58), case, bottom=True)
-    lenses = (
+    lenses = (  # height above the middle, colour, light bit
         (0.30, (0.95, 0.03, 0.02), RED),
         (0.0, (1.0, 0.50, 0.03), YELLOW),
         (-0.30, (0.04, 0.85, 0.30), GREEN),
@@ -94,12 +97,16 @@ def traffic_light(detail: float, reach: float) -> Triangles:
         mesh.path([(0, 0, height - 0.25), (0, reach * 0.15, height + 0.05), (0, reach, height + 0.12)], 0.05, STEEL, 7)
         signal_head(mesh, (0.06, reach - 0.25, height - 0.3))
         mesh.tube((0, reach - 0.25, height - 0.2), (0, reach - 0.25, height + 0.1), 0.03, None, STEEL, 5)
-    mesh.box((-0.06, -0.12, 1.0), (0.14, 0.12, 1.28), Look(STATIC, (0.62, 0.50, 0.05)), bottom=True)
+    button_box = Look(STATIC, (0.62, 0.50, 0.05))
+    mesh.box((-0.06, -0.12, 1.0), (0.14, 0.12, 1.28), button_box, bottom=True)
     return mesh.build()
 
 
 def sign(detail: float, texture: str, height: float = 2.35, half: float = 0.36) -> Triangles:
-    """Build a traffic sign on a pole, facing x. height: of the plate's centre. half: half the plate's side, metres."""
+    """Build a traffic sign on a pole, facing x.
+
+    texture: of the plate; its alpha is the plate's outline. height: of the plate's centre. half: half the plate's side.
+    """
     mesh = Mesh(detail)
     mesh.tube((0, 0, 0), (0, 0, height + half), 0.034, None, GALVANISED, 6)
     face = Look(TRAFFIC_SIGN, texture=texture, flags=CUTOUT, gloss=0.0)
@@ -145,8 +152,8 @@ def wheelie_bin(detail: float) -> Triangles:
     mesh = Mesh(detail)
     body = Look(DYNAMIC, flags=PAINT, gloss=0.15)
     low, high = 0.05, 0.95
-    ring = [np.array([(-a, -b), (a, -b), (a, b), (-a, b), (-a, -b)]) for a, b in ((0.22, 0.22), (0.29, 0.28))]
-    rows = [np.column_stack([r, np.full(5, z)]) for r, z in zip(ring, (low, high), strict=True)]
+    outlines = [np.array([(-a, -b), (a, -b), (a, b), (-a, b), (-a, -b)]) for a, b in ((0.22, 0.22), (0.29, 0.28))]
+    rows = [np.column_stack([outline, np.full(5, z)]) for outline, z in zip(outlines, (low, high), strict=True)]
     for i in range(4):
         mesh.quads([[rows[0][i], rows[0][i + 1], rows[1][i + 1], rows[1][i]]], body)
     mesh.box((-0.33, -0.30, high), (0.33, 0.30, high + 0.06), body, bottom=True)
@@ -270,6 +277,7 @@ def power_pole(detail: float) -> Triangles:
     return mesh.build()
 
 
+# builders of the models by name; each takes the level of detail
 PROPS: dict[str, Callable[[float], Triangles]] = {
     "lamp": lamp_post,
     **{f"lights {reach}": partial(traffic_light, reach=float(reach)) for reach in range(0, 12)},

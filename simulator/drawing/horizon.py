@@ -25,12 +25,12 @@ FIELDS = Look(TERRAIN, (0.70, 0.74, 0.62), "grass", NO_SHADOW)
 
 
 def surroundings(land: Land, rng: np.random.Generator) -> tuple[list[Triangles], list[np.ndarray]]:
-    """Return the triangles round a town and the positions (x, y) of single trees."""
+    """Return the triangles around a town, and the positions (x, y) of single trees."""
     rows, columns = land.used.shape
     low, high = land.corner, land.corner + np.array([columns, rows]) * land.CELL
     mesh = Mesh()
     open_land(mesh, low, high)
-    middle, reach = (low + high) / 2, float(np.linalg.norm(high - low) / 2)
+    middle, reach = (low + high) / 2, float(np.linalg.norm(high - low) / 2)  # the circle through the town's corners
     hills(mesh, middle, reach, rng)
     woods(mesh, middle, reach, rng)
     parts = [mesh.build()]
@@ -44,9 +44,12 @@ def surroundings(land: Land, rng: np.random.Generator) -> tuple[list[Triangles],
 
 
 def open_land(mesh: Mesh, low: np.ndarray, high: np.ndarray) -> None:
-    """Add fields up to the hills, and a floor under the town so that no gap shows the sky."""
+    """Add fields up to the hills, and a floor under the town so that no gap shows the sky.
+
+    low, high (2,): corners of the town.
+    """
     (x0, y0), (x1, y1) = low, high
-    far = 1500.0
+    far = 1500.0  # metres
     strips = [(-far, -far, far, y0), (-far, y1, far, far), (-far, y0, x0, y1), (x1, y0, far, y1)]
     for a, b, c, d in strips:
         flat = np.array([(a, b), (c, b), (c, d), (a, d)])
@@ -58,7 +61,7 @@ def open_land(mesh: Mesh, low: np.ndarray, high: np.ndarray) -> None:
 
 
 def hills(mesh: Mesh, middle: np.ndarray, reach: float, rng: np.random.Generator) -> None:
-    """Add three rings of hills, each higher and paler than the one before."""
+    """Add three rings of hills, each higher and paler than the last. middle, reach: the circle around the town."""
     angle = np.linspace(0, 2 * np.pi, 97)
     colours = ((0.36, 0.44, 0.30), (0.34, 0.42, 0.36), (0.34, 0.40, 0.42))
     for ring, colour in enumerate(colours):
@@ -71,7 +74,7 @@ def hills(mesh: Mesh, middle: np.ndarray, reach: float, rng: np.random.Generator
         )
         ridge = np.maximum(ridge, 4.0)
         out = np.stack([np.cos(angle), np.sin(angle)], axis=1)
-        foot = np.column_stack([middle + out * (distance - 160), np.full(97, -1.0)])
+        foot = np.column_stack([middle + out * (distance - 160), np.full(len(angle), -1.0)])
         crest = np.column_stack([middle + out * distance, ridge])
         uv = np.stack(np.meshgrid(angle * 9, [0.0, 1.6]), axis=-1)
         look = Look(TERRAIN, colour, "grass", NO_SHADOW | NO_OCCLUSION | DISTANT | TWO_SIDED)
@@ -79,7 +82,7 @@ def hills(mesh: Mesh, middle: np.ndarray, reach: float, rng: np.random.Generator
 
 
 def woods(mesh: Mesh, middle: np.ndarray, reach: float, rng: np.random.Generator) -> None:
-    """Add groves of round treetops between town and hills."""
+    """Add groves of round treetops between town and hills. middle, reach: the circle around the town."""
     for _ in range(46):
         angle, distance = rng.uniform(0, 2 * np.pi), reach * rng.uniform(1.12, 1.7)
         centre = middle + distance * np.array([np.cos(angle), np.sin(angle)])
@@ -92,7 +95,7 @@ def woods(mesh: Mesh, middle: np.ndarray, reach: float, rng: np.random.Generator
 
 
 def border_trees(low: np.ndarray, high: np.ndarray, rng: np.random.Generator) -> list[np.ndarray]:
-    """Return positions (x, y) of trees along the town's border."""
+    """Return positions (x, y) of trees along the town's border. low, high (2,): corners of the town."""
     positions = []
     for x in np.arange(low[0], high[0], 9.0):
         positions += [np.array([x, low[1]]), np.array([x, high[1]])]

@@ -18,8 +18,8 @@ WINDOW_COLOUR = (1.0, 0.70, 0.36)
 class Lamps(NamedTuple):
     """Street lamps.
 
-    heads (n, 3): positions. cells (rows, columns, 4): indices of the lamps nearest to each square of
-    the ground, then -1. corner (2,): of the first square. cell: side of a square in metres.
+    heads (n, 3): positions. cells (rows, columns, 4): indices of the lamps nearest to each square of the ground, filled
+    up with -1. corner (2,): of the first square. cell: side of a square in metres.
     """
 
     heads: np.ndarray
@@ -70,7 +70,10 @@ def headlight(x: float, y: float, z: float, nx: float, ny: float, nz: float, hea
 
 @njit(**LEAF)
 def lit_window(u: float, v: float, object_number: int) -> float:
-    """Return how bright the window in this bay and storey of an object is at night; 0 for most windows."""
+    """Return how bright an object's window at texture coordinates (u, v) is at night; 0 for most windows.
+
+    It is a hash of the window, that is, of bay (u), storey (v) and object.
+    """
     seed = (floor(u * 4) * 73856093) ^ (floor(v * 4) * 19349663) ^ (object_number * 83492791)
     seed = (seed ^ (seed >> 13)) * 1274126177 & 0x7FFFFFFF
     fraction = (seed >> 8 & 1023) / 1023.0

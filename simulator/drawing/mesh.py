@@ -58,25 +58,27 @@ DISTANT = 256  # fades into the haze like everything at the horizon
 UNIT = np.array([(1, 1), (0, 1), (0, 0), (1, 0)], np.float32)
 
 QUAD_TO_TRIANGLES = [0, 1, 2, 0, 2, 3]  # a quad's corners as two triangles
+LinearColour = tuple[float, float, float]  # red, green, blue; linear reflectance, 0 to 1 or a little more
 
 
 @dataclass(frozen=True)
 class Look:
     """How a surface looks and what it is.
 
-    label: CARLA label id. colour: linear RGB factor on the texture. texture: a name in `textures.NAMES`. gloss: 0 to 1.
-    glow: emitted light, as a multiple of the colour. lamp: light bits that turn the glow on; 0: always on.
-    lift: depth factor; above 1 the surface hides others in the same plane.
+    label: CARLA label id. colour: factor on the texture. texture: a name in `textures.NAMES`.
+    flags: bits, TWO_SIDED to DISTANT. gloss: 0 to 1. glow: emitted light, as a multiple of the colour.
+    lamp: light bits that turn the glow on; 0: always on.
+    depth_factor: factor on 1 / depth when the nearest surface is chosen; above 1 the surface hides others in its plane.
     """
 
     label: int
-    colour: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    colour: LinearColour = (1.0, 1.0, 1.0)
     texture: str = "white"
     flags: int = 0
     gloss: float = 0.0
     glow: float = 0.0
     lamp: int = 0
-    lift: float = 1.0
+    depth_factor: float = 1.0
 
     def replace(self, **changes: object) -> Look:
         """Return a copy with some fields changed."""
@@ -86,8 +88,9 @@ class Look:
 class Triangles(NamedTuple):
     """A list of n triangles.
 
-    vertices: (n, 9). attributes (n, 20): texture u, v of three corners, three normals,
-    colour, gloss, glow. texture, flags, label, lamp, lift: (n,). object (n,): number in instance images.
+    vertices (n, 9): x, y, z of three corners. attributes (n, 20): 0-5 texture u, v of three corners, 6-14 their
+    normals, 15-17 colour, 18 gloss, 19 glow. texture (n,): index in `textures.NAMES`.
+    flags, label, lamp, depth_factor (n,): see `Look`. object (n,): number in instance images.
     """
 
     vertices: np.ndarray
@@ -96,7 +99,7 @@ class Triangles(NamedTuple):
     flags: np.ndarray
     label: np.ndarray
     lamp: np.ndarray
-    lift: np.ndarray
+    depth_factor: np.ndarray
     object: np.ndarray
 
 
@@ -164,12 +167,13 @@ class Mesh:
         out.attributes[:, 6:15] = np.tile(normals, 3)
         looks = [part.look for part in self.parts]
         values = [
-            (*k.colour, k.gloss, k.glow, textures.INDEX[k.texture], k.flags, k.label, k.lamp, k.lift) for k in looks
+            (*k.colour, k.gloss, k.glow, textures.INDEX[k.texture], k.flags, k.label, k.lamp, k.depth_factor)
+            for k in looks
         ]
         table = np.repeat(np.array(values), counts, axis=0)
         out.attributes[:, 15:] = table[:, :5]
-        for k, field in enumerate((out.texture, out.flags, out.label, out.lamp, out.lift), start=5):
-            field[:] = table[:, k]
+        for column, field in enumerate((out.texture, out.flags, out.label, out.lamp, out.depth_factor), start=5):
+            field[:] = table[:, column]
         out.object[:] = 0
         end = 0
         for part, count in zip(self.parts, counts, strict=True):
@@ -250,7 +254,11 @@ class Mesh:
         top: Look | None = None,
         bottom: bool = False,
     ) -> None:
-        """Add an upright box between two corners. scale: texture repeats per metre. top: the look of the top face."""
+        """Add an upright box between two corners.
+
+        scale: texture repeats per metre. top: look of the top face, `look` if None. bottom: whether it has a bottom
+        face.
+        """
         (x0, y0, z0), (x1, y1, z1) = low, high
         ring = [(x0, y0), (x1, y0), (x1, y1), (x0, y1)]
         sides = [[(*a, z0), (*b, z0), (*b, z1), (*a, z1)] for a, b in zip(ring, ring[1:] + ring[:1], strict=True)]
@@ -267,13 +275,17 @@ class Mesh:
         start: Iterable[float],
         end: Iterable[float],
         radius: float,
-        end_radius: float | None = None,
-        look: Look | None = None,
+        end_radius: float | None,
+        look: Look,
         sides: int = 8,
         caps: bool = True,
         repeat: tuple[float, float] = (1.0, 1.0),
     ) -> None:
-        """Add a round bar. repeat: texture repeats around it, and per metre along it."""
+        """Add a round bar.
+
+        end_radius: `radius` if None. sides: segments around it at full detail. caps: whether its ends are closed.
+        repeat: texture repeats around it, and per metre along it.
+        """
         start, end = np.asarray(start, float), np.asarray(end, float)
         end_radius = radius if end_radius is None else end_radius
         sides, length = self.segments(sides), float(np.linalg.norm(end - start))
@@ -291,7 +303,7 @@ class Mesh:
             self.triangles(np.stack([hub, rings[0, 1:], rings[0, :-1]], axis=1), look)
 
     def path(self, points: Iterable[Iterable[float]], radius: float, look: Look, sides: int = 6) -> None:
-        """Add round bars from each point to the next."""
+        """Add round bars from each point to the next. sides: see `tube`."""
         points = [np.asarray(p, float) for p in points]
         for a, b in pairwise(points):
             self.tube(a, b, radius, radius, look, sides)
@@ -304,7 +316,10 @@ class Mesh:
         sides: int = 8,
         rings: int = 6,
     ) -> None:
-        """Add an ellipsoid."""
+        """Add an ellipsoid.
+
+        sides, rings: segments around the z axis, and from its lowest to its highest point, at full detail.
+        """
         sides, rings = self.segments(sides, 4), self.segments(rings, 3)
         radii = np.broadcast_to(np.asarray(radii, float), 3)
         angle, height = np.linspace(0, 2 * np.pi, sides + 1), np.linspace(-np.pi / 2, np.pi / 2, rings + 1)
@@ -327,7 +342,8 @@ class Mesh:
     ) -> None:
         """Add a band between two lines (n, 3), its front up.
 
-        Texture: u across and v along, in metres times scale.
+        Texture: u across and v along, in metres times scale. along (n,): metres along the band at each pair of
+        points; measured along its middle if None.
         """
         left, right = np.asarray(left, float), np.asarray(right, float)
         if along is None:

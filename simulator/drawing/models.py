@@ -1,4 +1,4 @@
-"""Models by name, each at several levels of detail, built on first use and stored in one array."""
+"""Models by name, each at several levels of detail, built on first use."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from simulator.actor_catalogue import CATALOGUE
 from simulator.drawing import cars, furniture, people, plants, trucks, two_wheelers
 from simulator.drawing.mesh import Triangles, empty_triangles
 
-DETAILS = (1.0, 0.5, 0.3, 0.15)  # of each level, fine to coarse
+DETAILS = (1.0, 0.5, 0.3, 0.15)  # `Mesh.detail` of each level, fine to coarse
 LEVELS = len(DETAILS)
 WALK_PHASES = 8  # models per walking cycle
-Builder = Callable[[float], Triangles]
+SHADE_HEIGHT = 0.6  # metres; only what is lower than this shades the ground under a model
+Builder = Callable[[float], Triangles]  # builds a model at a given `Mesh.detail`
 
 
 @dataclass(frozen=True)
 class Model:
-    """Position of a model's triangles in the library, and its size.
+    """The position of a model's triangles in the library, and the model's size.
 
     first, last (LEVELS,): range of triangles of each level of detail, fine to coarse; last is excluded.
     centre (3,), radius: its bounding sphere, metres. footprint: half length and half width on the ground, metres,
@@ -33,8 +34,8 @@ class Model:
     footprint: tuple[float, float]
 
 
-class Library:
-    """All models built so far, their triangles in one array."""
+class ModelLibrary:
+    """All models built so far, one after the other in `triangles`, of which `used` entries are filled."""
 
     def __init__(self) -> None:
         self.models: dict[str, Model] = {}
@@ -54,9 +55,10 @@ class Library:
         return self.models[name]
 
     def _append(self, levels: list[Triangles]) -> tuple[np.ndarray, np.ndarray]:
+        """Add the triangles of a model; return (first, last) (LEVELS,), see `Model`."""
         counts = np.array([len(level.label) for level in levels])
         last = self.used + np.cumsum(counts)
-        while len(self.triangles.label) < last[-1]:
+        while len(self.triangles.label) < last[-1]:  # the capacity doubles, so that few copies are made
             larger = empty_triangles(2 * len(self.triangles.label))
             for new, old in zip(larger, self.triangles, strict=True):
                 new[: len(old)] = old
@@ -73,10 +75,10 @@ def model_entry(levels: list[Triangles], first: np.ndarray, last: np.ndarray) ->
     points = levels[0].vertices.reshape(-1, 3)
     low, high = points.min(axis=0), points.max(axis=0)
     centre = (low + high) / 2
-    standing = points[points[:, 2] < low[2] + 0.6]
-    length, width = np.abs(standing[:, :2]).max(axis=0)
+    near_ground = points[points[:, 2] < low[2] + SHADE_HEIGHT]
+    half_length, half_width = np.abs(near_ground[:, :2]).max(axis=0)
     radius = float(np.linalg.norm(points - centre, axis=1).max())
-    return Model(first, last, centre, radius, (float(length), float(width)))
+    return Model(first, last, centre, radius, (float(half_length), float(half_width)))
 
 
 def model_builder(name: str) -> Builder:
@@ -105,8 +107,12 @@ def vehicle_builder(type_id: str, ridden: bool) -> Builder:
     return lambda detail: build(type_id, detail)
 
 
-def body_model(type_id: str, speed: float, phase: float) -> str:
-    """Return the model name for a blueprint. phase: 0..1 of the walking cycle. Raise KeyError for an unknown type."""
+def body_model_name(type_id: str, speed: float, phase: float) -> str:
+    """Return the name of the model that shows a moving vehicle or pedestrian.
+
+    type_id: blueprint id. speed: m/s. phase: 0 to 1, of the walking cycle; vehicles ignore it. Raise KeyError for an
+    unknown type_id.
+    """
     if CATALOGUE[type_id].kind == "pedestrian":
         index = int(phase * WALK_PHASES) % WALK_PHASES if speed > 0.1 else -1
         return f"walker {type_id} {index}"

@@ -6,7 +6,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simulator.drawing.mesh import CUTOUT, FOLIAGE, NO_OCCLUSION, TWO_SIDED, VEGETATION, Look, Mesh, Triangles
+from simulator.drawing.mesh import (
+    CUTOUT,
+    FOLIAGE,
+    NO_OCCLUSION,
+    TWO_SIDED,
+    VEGETATION,
+    LinearColour,
+    Look,
+    Mesh,
+    Triangles,
+)
 
 BARK = Look(VEGETATION, (0.72, 0.72, 0.72), "bark")
 LEAF_FLAGS = TWO_SIDED | CUTOUT | FOLIAGE | NO_OCCLUSION
@@ -17,7 +27,8 @@ class TreeKind:
     """A kind of tree.
 
     trunk: height at which the crown begins, and radius at the foot. crown: half width, height; all in metres.
-    lobes: number of rounded parts of the crown. cards: number of leaf cards. tint: colour factor of the leaves.
+    lobes: number of rounded parts of the crown. cards: number of leaf cards, quads that show a spray of leaves.
+    tint: colour factor of the leaves.
     conifer: whether the crown is a cone of needles.
     """
 
@@ -25,11 +36,11 @@ class TreeKind:
     crown: tuple[float, float]
     lobes: int
     cards: int
-    tint: tuple[float, float, float]
+    tint: LinearColour
     conifer: bool = False
 
 
-TREE_KINDS: dict[str, TreeKind] = {
+TREE_KINDS: dict[str, TreeKind] = {  # trunk, crown, lobes, cards, tint
     "lime": TreeKind((2.3, 0.17), (2.4, 5.4), 7, 120, (0.66, 0.72, 0.60)),
     "maple": TreeKind((2.1, 0.20), (3.1, 5.2), 9, 150, (0.74, 0.74, 0.50)),
     "plane": TreeKind((2.9, 0.24), (3.4, 6.6), 10, 170, (0.56, 0.66, 0.54)),
@@ -41,7 +52,7 @@ TREE_KINDS: dict[str, TreeKind] = {
 
 
 def tree(kind_name: str, seed: int, detail: float = 1.0) -> Triangles:
-    """Build a tree about 7 to 10 m high, at the origin."""
+    """Build a tree about 7 to 10 m high, at the origin. kind_name: a key of TREE_KINDS."""
     kind, rng, mesh = TREE_KINDS[kind_name], np.random.default_rng(seed), Mesh(detail)
     foot, radius = kind.trunk
     width, height = kind.crown
@@ -75,7 +86,10 @@ def leaves(
     crown_middle: np.ndarray,
     rng: np.random.Generator,
 ) -> None:
-    """Add leaf cards over the lobes; inner and lower ones are darker, as they see less of the sky."""
+    """Add leaf cards over the lobes; inner and lower ones are darker, as they see less of the sky.
+
+    centres (n, 3), sizes (n,): middles and radii of the lobes. crown_middle (3,).
+    """
     count = max(11, int(kind.cards * mesh.detail**1.25))
     lobe = np.arange(count) % len(centres)
     out = rng.normal(size=(count, 3))
@@ -96,7 +110,7 @@ def leaves(
 
 
 def needles(mesh: Mesh, kind: TreeKind, foot: float, rng: np.random.Generator) -> None:
-    """Add drooping branches on a cone."""
+    """Add drooping branches on a cone. foot: height at which it begins."""
     count = max(20, int(kind.cards * mesh.detail))
     level = np.sqrt(rng.random(count))
     angle = rng.uniform(0, 2 * np.pi, count)
@@ -112,7 +126,10 @@ def needles(mesh: Mesh, kind: TreeKind, foot: float, rng: np.random.Generator) -
 
 
 def cards(position: np.ndarray, facing: np.ndarray, size: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return square cards (n, 4, 3) centred on points, turned at random about the direction they face."""
+    """Return square cards (n, 4, 3), turned at random about the direction that they face.
+
+    position, facing (n, 3): their middles and directions. size (n,): half their sides.
+    """
     facing = facing / np.linalg.norm(facing, axis=1, keepdims=True)
     across = np.cross(facing, rng.normal(size=facing.shape))
     across /= np.linalg.norm(across, axis=1, keepdims=True)
@@ -122,7 +139,7 @@ def cards(position: np.ndarray, facing: np.ndarray, size: np.ndarray, rng: np.ra
 
 
 def add_cards(mesh: Mesh, corners: np.ndarray, normals: np.ndarray, colours: np.ndarray, texture: str) -> None:
-    """Add leaf cards, each with its own colour."""
+    """Add leaf cards (n, 4, 3) with normals (n, 4, 3), each with its own colour: (n, 3)."""
     look = Look(VEGETATION, texture=texture, flags=LEAF_FLAGS)
     mesh.quads(corners, look, normals=normals.astype(np.float32), colours=colours)
 

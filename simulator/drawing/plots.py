@@ -40,7 +40,7 @@ def furnish(network: RoadNetwork, land: Land, rng: np.random.Generator) -> Site:
 
 
 def fill_side_with_plots(site: Site, road: Road, side: str, zones: tuple[np.ndarray, list[str]]) -> None:
-    """Fill one side of a street with plots, one after the other."""
+    """Fill one side of a street with plots, one after the other. zones: see `site.zone_centres`."""
     s, rng = 1.0, site.rng
     while s < road.length - 8:
         pose = site.pose(road, s, road.border(side) * 1.5)
@@ -50,7 +50,10 @@ def fill_side_with_plots(site: Site, road: Road, side: str, zones: tuple[np.ndar
 
 
 def place_building(site: Site, matrix: np.ndarray, design: designs.Design, gap: float = 0.0) -> bool:
-    """Place a building if the land is free; return whether it was placed. gap: metres kept free behind it."""
+    """Place a building if the land is free; return whether it was placed.
+
+    matrix (4, 4): its pose. gap: metres kept free behind it.
+    """
     outline = rectangle(matrix, -design.depth / 2, design.depth / 2, -design.width / 2, design.width / 2)
     required = rectangle(
         matrix, -design.depth / 2 - gap, design.depth / 2, -design.width / 2 + 0.3, design.width / 2 - 0.3
@@ -63,8 +66,11 @@ def place_building(site: Site, matrix: np.ndarray, design: designs.Design, gap: 
     return True
 
 
+# Each of the following functions places one plot that begins at s on one side of a road.
+
+
 def centre_plot(site: Site, road: Road, side: str, s: float, rng: np.random.Generator) -> float:
-    """Place a terraced house, sometimes behind a narrow paved strip. Return the plot's width, 0 if nothing fits."""
+    """Place a terraced house, sometimes behind a narrow paved strip. Return the plot's width; 0 if nothing fits."""
     for bays in (int(rng.integers(3, 7)), 4, 3, 2):
         design = designs.town_house(rng, bays)
         distance = design.depth / 2 + (0.05 if rng.random() < 0.75 else 1.6)
@@ -79,7 +85,7 @@ def centre_plot(site: Site, road: Road, side: str, s: float, rng: np.random.Gene
 
 
 def office_plot(site: Site, road: Road, side: str, s: float, rng: np.random.Generator) -> float:
-    """Place a modern building behind a paved forecourt. Return the width of the plot, 0 if nothing fits."""
+    """Place a modern building behind a paved forecourt. Return the plot's width; 0 if nothing fits."""
     for bays in (int(rng.integers(6, 11)), 5, 4):
         design = designs.office(rng, bays)
         distance = design.depth / 2 + 3.5
@@ -88,14 +94,14 @@ def office_plot(site: Site, road: Road, side: str, s: float, rng: np.random.Gene
             front = facing_street(site, road, side, s + design.width / 2 + 2, 1.75)
             pave(site, front, 1.75, design.width / 2, FORECOURT)
             for y in np.arange(-design.width / 2 + 1.5, design.width / 2, 4.0):
-                x1, y1 = front[:2, :2] @ [0.2, y] + front[:2, 3]
-                site.put("planter" if rng.random() < 0.4 else "bollard", x1, y1, VERGE_HEIGHT + 0.02)
+                world_x, world_y = front[:2, :2] @ [0.2, y] + front[:2, 3]
+                site.put("planter" if rng.random() < 0.4 else "bollard", world_x, world_y, VERGE_HEIGHT + 0.02)
             return design.width + 4
     return 0.0
 
 
 def estate_plot(site: Site, road: Road, side: str, s: float, rng: np.random.Generator) -> float:
-    """Place a block of flats on a lawn behind a hedge. Return the width of the plot, 0 if nothing fits."""
+    """Place a block of flats on a lawn behind a hedge. Return the plot's width; 0 if nothing fits."""
     for bays in (int(rng.integers(5, 9)), 4):
         design = designs.apartment_block(rng, bays)
         distance = design.depth / 2 + rng.uniform(6, 10)
@@ -113,7 +119,7 @@ def estate_plot(site: Site, road: Road, side: str, s: float, rng: np.random.Gene
 def house_plot(site: Site, road: Road, side: str, s: float, rng: np.random.Generator) -> float:
     """Place a single-family house in a garden with a fence, wall or hedge, a drive and sometimes a garage.
 
-    Return the width of the plot, 0 if the house does not fit.
+    Return the plot's width; 0 if the house does not fit.
     """
     design = designs.detached_house(rng)
     width, distance = design.width + rng.uniform(6.5, 9.0), design.depth / 2 + rng.uniform(4.0, 7.0)
@@ -151,7 +157,7 @@ def house_plot(site: Site, road: Road, side: str, s: float, rng: np.random.Gener
 
 
 def park_plot(site: Site, road: Road, side: str, s: float, rng: np.random.Generator) -> float:
-    """Place a stretch of park behind a low wall, fence or hedge. Return its width, 0 if there is too little room."""
+    """Place a stretch of park behind a low wall, fence or hedge. Return its width; 0 if there is too little room."""
     width = min(rng.uniform(16, 30), road.length - s - 1)
     if width < 8:
         return 0.0
@@ -175,7 +181,7 @@ def park_plot(site: Site, road: Road, side: str, s: float, rng: np.random.Genera
     return width
 
 
-PLOTS = {
+PLOTS = {  # by zone
     "centre": centre_plot,
     "estate": estate_plot,
     "houses": house_plot,
@@ -185,7 +191,7 @@ PLOTS = {
 
 
 def garden(site: Site, road: Road, side: str, s: float, width: float, depth: float, trees: int) -> None:
-    """Place trees and bushes in front of a house."""
+    """Place trees and bushes in front of a house. s, width, depth: of its plot. trees: their number."""
     rng = site.rng
     for k in range(trees + 3):
         at = facing_street(

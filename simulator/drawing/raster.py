@@ -26,6 +26,7 @@ JIT = {"cache": True, "fastmath": True, "error_model": "numpy", "nogil": True}
 LEAF = {**JIT, "_nrt": False}  # for kernels that allocate nothing: faster without reference counting
 TEXTURE_SIZE = 512
 LAST_LEVEL = 7  # the coarsest mip level
+SHADOW_LEVEL = 3  # mip level at which a cut-out's alpha is read for its shadow
 
 
 class View(NamedTuple):
@@ -79,28 +80,12 @@ def set_up_triangles(
     samples: per pixel side. Triangles are culled if they are behind the camera, outside the image, back-facing
     or so small that they cover no sample.
     """
-    rows, position, vertices = view.rows, view.position, triangles.vertices
     px, py, pz = np.empty(3), np.empty(3), np.empty(3)
-    # the sign of a front-facing triangle's determinant; a mirrored view (see `renderer.mirror_view`) flips it
-    front = (
-        rows[2, 0] * (rows[0, 1] * rows[1, 2] - rows[0, 2] * rows[1, 1])
-        + rows[2, 1] * (rows[0, 2] * rows[1, 0] - rows[0, 0] * rows[1, 2])
-        + rows[2, 2] * (rows[0, 0] * rows[1, 1] - rows[0, 1] * rows[1, 0])
-    )
+    front = handedness(view.rows)
     entry = start
     for part in range(len(first)):
         for t in range(first[part], last[part]):
-            inside = 0
-            for k in range(3):
-                dx = vertices[t, 3 * k] - position[0]
-                dy = vertices[t, 3 * k + 1] - position[1]
-                dz = vertices[t, 3 * k + 2] - position[2]
-                z = rows[2, 0] * dx + rows[2, 1] * dy + rows[2, 2] * dz
-                px[k] = view.focal * (rows[0, 0] * dx + rows[0, 1] * dy + rows[0, 2] * dz) + view.centre_x * z
-                py[k] = view.centre_y * z - view.focal * (rows[1, 0] * dx + rows[1, 1] * dy + rows[1, 2] * dz)
-                pz[k] = z
-                if z > NEAR:
-                    inside += 1
+            inside = project_corners(triangles.vertices[t], view, px, py, pz)
             if inside == 0:
                 continue
             determinant = (
@@ -123,6 +108,37 @@ def set_up_triangles(
             projected.level[entry] = cutout_level(triangles, t, x1 - x0, y1 - y0)
             entry += 1
     return entry
+
+
+@njit(inline="always", **JIT)
+def handedness(rows: np.ndarray) -> float:
+    """Return the determinant of a view's rows: its sign is that of the determinant of every front-facing triangle.
+
+    A mirrored view (see `renderer.mirror_view`) flips it.
+    """
+    return (
+        rows[2, 0] * (rows[0, 1] * rows[1, 2] - rows[0, 2] * rows[1, 1])
+        + rows[2, 1] * (rows[0, 2] * rows[1, 0] - rows[0, 0] * rows[1, 2])
+        + rows[2, 2] * (rows[0, 0] * rows[1, 1] - rows[0, 1] * rows[1, 0])
+    )
+
+
+@njit(inline="always", **JIT)
+def project_corners(vertices: np.ndarray, view: View, px: np.ndarray, py: np.ndarray, pz: np.ndarray) -> int:
+    """Fill px, py, pz (3,) with a triangle's homogeneous corners in pixels; return how many are past the near plane."""
+    rows, position = view.rows, view.position
+    inside = 0
+    for k in range(3):
+        dx = vertices[3 * k] - position[0]
+        dy = vertices[3 * k + 1] - position[1]
+        dz = vertices[3 * k + 2] - position[2]
+        z = rows[2, 0] * dx + rows[2, 1] * dy + rows[2, 2] * dz
+        px[k] = view.focal * (rows[0, 0] * dx + rows[0, 1] * dy + rows[0, 2] * dz) + view.centre_x * z
+        py[k] = view.centre_y * z - view.focal * (rows[1, 0] * dx + rows[1, 1] * dy + rows[1, 2] * dz)
+        pz[k] = z
+        if z > NEAR:
+            inside += 1
+    return inside
 
 
 @njit(inline="always", **JIT)
@@ -150,7 +166,10 @@ def fill_edges(edges: np.ndarray, px: np.ndarray, py: np.ndarray, pz: np.ndarray
 
 @njit(inline="always", **JIT)
 def bounds(px: np.ndarray, py: np.ndarray, pz: np.ndarray, inside: int) -> tuple[float, float, float, float]:
-    """Return left, right, top and bottom, in pixels, of the part of a triangle in front of the camera."""
+    """Return left, right, top and bottom, in pixels, of the part of a triangle in front of the near plane.
+
+    px, py, pz (3,): its homogeneous corners. inside: how many of them are in front of the near plane.
+    """
     x0, x1, y0, y1 = 1e9, -1e9, 1e9, -1e9
     for k in range(3):
         if pz[k] > NEAR:
@@ -166,7 +185,7 @@ def bounds(px: np.ndarray, py: np.ndarray, pz: np.ndarray, inside: int) -> tuple
 
 @njit(inline="always", **JIT)
 def cutout_level(triangles: Triangles, t: int, width: float, height: float) -> int:
-    """Return the mip level at which a cut-out's alpha is read, from its size in texels and in pixels."""
+    """Return the mip level at which a cut-out's alpha is read. width, height: of the triangle, in pixels."""
     if not triangles.flags[t] & CUTOUT:
         return 0
     uv = triangles.attributes[t]
@@ -186,7 +205,10 @@ def is_opaque(texels: np.ndarray, offsets: np.ndarray, texture: int, level: int,
 
 @njit(inline="always", **JIT)
 def span(edges: np.ndarray, y: float, step: float, low: float, high: float) -> tuple[float, float]:
-    """Return the first and last sample of a row (fractional, in steps of `step` pixels) inside all three edges."""
+    """Return the first and last sample of a row inside all three edges, both fractional; last < 0 if there is none.
+
+    y: of the row, in pixels. step: pixels per sample. low, high: the first and last sample of the triangle's box.
+    """
     for k in range(3):
         a = edges[3 * k] * step
         c = edges[3 * k + 1] * y + edges[3 * k + 2] + 0.5 * a
@@ -214,8 +236,8 @@ def rasterise(
 ) -> None:
     """Fill rows row0 to row1 (excluded) of nearest (rows, columns) int32 with entries of `projected` or NO_TRIANGLE.
 
-    runs (n, 2): start and end (excluded) of the entries in use. samples: per pixel side. depth (rows, columns)
-    receives 1 / z of the nearest triangle, times its lift.
+    runs (n, 2): start and end (excluded) of the entries in use. texels, offsets: see `textures.Textures`. samples: per
+    pixel side. depth (rows, columns) receives 1 / z of the nearest triangle, times its depth factor.
     """
     step = 1.0 / samples
     nearest[row0:row1] = NO_TRIANGLE
@@ -242,8 +264,9 @@ def rasterise_triangle(
 ) -> None:
     """Draw one entry of `projected` into rows top to bottom (included) where it is nearest; step: pixels per sample."""
     edges, t = projected.edges[entry], projected.triangle[entry]
+    # 1 / z is the sum of the three numerators, again a linear function of the pixel position
     za, zb, zc = edges[0] + edges[3] + edges[6], edges[1] + edges[4] + edges[7], edges[2] + edges[5] + edges[8]
-    lift, cut, uv = triangles.lift[t], triangles.flags[t] & CUTOUT, triangles.attributes[t]
+    depth_factor, cut, uv = triangles.depth_factor[t], triangles.flags[t] & CUTOUT, triangles.attributes[t]
     texture, level = triangles.texture[t], projected.level[entry]
     left, right = float(projected.box[entry, 0]), float(projected.box[entry, 1])
     for row in range(top, bottom + 1):
@@ -254,7 +277,7 @@ def rasterise_triangle(
         for column in range(begin, int(high) + 1 if high >= 0.0 else 0):
             x = (column + 0.5) * step
             inverse_depth = za * x + base
-            if inverse_depth <= 0.0 or inverse_depth > 1.0 / NEAR or inverse_depth * lift <= depth[row, column]:
+            if inverse_depth <= 0.0 or inverse_depth > 1.0 / NEAR or inverse_depth * depth_factor <= depth[row, column]:
                 continue
             if cut:
                 z = 1.0 / inverse_depth
@@ -264,7 +287,7 @@ def rasterise_triangle(
                 u, v = b0 * uv[0] + b1 * uv[2] + b2 * uv[4], b0 * uv[1] + b1 * uv[3] + b2 * uv[5]
                 if not is_opaque(texels, offsets, texture, level, u, v):
                     continue
-            depth[row, column] = inverse_depth * lift
+            depth[row, column] = inverse_depth * depth_factor
             nearest[row, column] = entry
 
 
@@ -285,7 +308,7 @@ def cast_shadows(
     """Lower rows row0 to row1 (excluded) of distance (n, n) to the depth of the first triangle along the light.
 
     axes (3, 3): right, up and direction of the light. corner (2,): position of the first texel along the first
-    two axes. scale: texels per metre.
+    two axes. scale: texels per metre. texels, offsets: see `textures.Textures`.
     """
     size = len(distance)
     p, vertices = np.empty((3, 3)), triangles.vertices
@@ -344,6 +367,6 @@ def rasterise_shadow(
             if cut:
                 u = uv[0] + b1 * (uv[2] - uv[0]) + b2 * (uv[4] - uv[0])
                 v = uv[1] + b1 * (uv[3] - uv[1]) + b2 * (uv[5] - uv[1])
-                if not is_opaque(texels, offsets, texture, 3, u, v):
+                if not is_opaque(texels, offsets, texture, SHADOW_LEVEL, u, v):
                     continue
             distance[row, column] = light_depth

@@ -12,8 +12,8 @@ from simulator.actor_catalogue import CATALOGUE
 from simulator.drawing import compositing, raster
 from simulator.drawing.atmosphere import Light, light_of
 from simulator.drawing.cars import HIGH_BEAM, LEFT_BLINKER, LIGHTS_ON, LOW_BEAM, RIGHT_BLINKER
-from simulator.drawing.models import body_model
-from simulator.drawing.people import linear
+from simulator.drawing.models import body_model_name
+from simulator.drawing.people import srgb_to_linear
 from simulator.drawing.raster import View
 from simulator.drawing.scenery import Scenery, build_scenery
 from simulator.drawing.shading import Scene
@@ -24,11 +24,15 @@ from simulator.roads.road_network import RoadNetwork
 from simulator.weather import Weather
 
 THREADS = 2
-BANDS = 6
+BANDS = 6  # of rows, into which an image is divided; more than THREADS, as they take unequal time
 DRAW_DISTANCE = 420.0  # metres; only hills and the skyline are drawn beyond it
 BODY_DRAW_DISTANCE = 220.0  # metres
 MAX_HEADLIGHTS = 14  # vehicles whose beams light the scene
 SAMPLES = 2  # per pixel side
+BLINK_PERIOD = 0.9  # seconds; blinkers are on for the first half
+HEADLIGHT_HEIGHT = 0.72  # metres
+HEADLIGHT_REACH = 90.0  # metres from the camera; further beams are left out
+BEAM_DIRECTION = (0.999, 0.0, -0.045)  # slightly down
 KINDS = ("rgb", "semantic_segmentation", "depth", "instance_segmentation")
 
 
@@ -177,7 +181,10 @@ class Renderer:
     def _rasterise(
         self, view: View, ranges: Ranges, samples: int, slot: int = 0
     ) -> tuple[np.ndarray, np.ndarray, raster.Projected]:
-        """Return (nearest, depth, projected): the visible triangle of each sample of a view, see `raster.rasterise`."""
+        """Return (nearest, depth, projected): the visible triangle of each sample of a view, see `raster.rasterise`.
+
+        slot: which of the buffers `self.projected` to use, 0 for the image and 1 for its mirror image.
+        """
         total = int(np.sum(ranges.last - ranges.first))
         if len(self.projected[slot].triangle) < total:
             self.projected[slot] = allocate_projected(total + total // 2)
@@ -237,7 +244,7 @@ class Renderer:
             depth,
             projected,
             triangles.label,
-            triangles.lift,
+            triangles.depth_factor,
             triangles.object,
             ids,
             distance,
@@ -322,12 +329,12 @@ def mirror_view(view: View) -> View:
 def body_prop(body: Body, light: Light, time: float) -> Prop:
     """Return the prop that shows a body; blinkers flash with time."""
     lit = body.lights & ~(LEFT_BLINKER | RIGHT_BLINKER)
-    if time % 0.9 < 0.45:
+    if time % BLINK_PERIOD < BLINK_PERIOD / 2:
         lit = body.lights
     if CATALOGUE[body.type_id].kind != "pedestrian" and light.night > 0.5 and not lit & LIGHTS_ON:
         lit |= LOW_BEAM  # the simulator turns lights on at night if the client has not
-    name = body_model(body.type_id, body.speed, body.phase)
-    return Prop(name, body.transform.matrix(), linear(body.colour), lit, body.actor_id & 0xFFFF)
+    name = body_model_name(body.type_id, body.speed, body.phase)
+    return Prop(name, body.transform.matrix(), srgb_to_linear(body.colour), lit, body.actor_id & 0xFFFF)
 
 
 def headlights(bodies: PropGroup, view: View, light: Light) -> np.ndarray:
@@ -338,7 +345,7 @@ def headlights(bodies: PropGroup, view: View, light: Light) -> np.ndarray:
     for body, model in zip(bodies.props, bodies.models, strict=True):
         if body.model.startswith("vehicle") and body.lit & (LOW_BEAM | HIGH_BEAM):
             turn = body.matrix[:3, :3]
-            at = turn @ [model.centre[0] + model.footprint[0], 0, 0.72] + body.matrix[:3, 3]
-            beams.append((float(np.linalg.norm(at - view.position)), *at, *(turn @ [0.999, 0, -0.045])))
+            at = turn @ [model.centre[0] + model.footprint[0], 0, HEADLIGHT_HEIGHT] + body.matrix[:3, 3]
+            beams.append((float(np.linalg.norm(at - view.position)), *at, *(turn @ BEAM_DIRECTION)))
     beams.sort()
-    return np.array([beam[1:] for beam in beams[:MAX_HEADLIGHTS] if beam[0] < 90.0]).reshape(-1, 6)
+    return np.array([beam[1:] for beam in beams[:MAX_HEADLIGHTS] if beam[0] < HEADLIGHT_REACH]).reshape(-1, 6)

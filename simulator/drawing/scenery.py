@@ -20,7 +20,8 @@ from simulator.drawing.textures import Textures, paint_textures
 from simulator.roads.ground import KERB_HEIGHT
 from simulator.roads.road_network import RoadNetwork, Signal
 
-LAMP_CELL, LAMP_REACH = 8.0, 34.0  # metres
+LAMP_CELL = 8.0  # metres, side of the squares of the ground for which the nearest lamps are looked up
+LAMP_REACH = 34.0  # metres from a square's middle to the lamps that light it
 DUSK = 0.35  # value of `Light.night` above which the street lamps are on
 FIRST_OBJECT = 20_000  # fixed objects count from here in instance images, actors from 1; signals count down
 
@@ -29,8 +30,8 @@ FIRST_OBJECT = 20_000  # fixed objects count from here in instance images, actor
 class Scenery:
     """The fixed part of a town.
 
-    footprints: outlines (n, 2) of the buildings; is_lamp (n,): which props are street lamps; signals: indices of the
-    props that are traffic lights.
+    footprints: outlines (n, 2) of the buildings. is_lamp (n,): which props are street lamps. signals (n,): indices of
+    the props that are traffic lights.
     """
 
     stage: Stage
@@ -126,10 +127,10 @@ def add_power_lines(site: plots.Site) -> None:
     for one, other in pairwise(poles):
         if np.hypot(*(one[:2, 3] - other[:2, 3])) > 40:
             continue
-        for y, z in ((-0.9, 7.85), (0.9, 7.85), (-0.45, 8.55), (0.45, 8.55)):
+        for y, z in ((-0.9, 7.85), (0.9, 7.85), (-0.45, 8.55), (0.45, 8.55)):  # insulators of `furniture.power_pole`
             a, b = (one @ [0, y, z, 1])[:3], (other @ [0, y, z, 1])[:3]
             t = np.linspace(0, 1, 7)[:, None]
-            line = a + (b - a) * t - np.array([0, 0, 1.0]) * 3.0 * t * (1 - t)
+            line = a + (b - a) * t - np.array([0, 0, 1.0]) * 3.0 * t * (1 - t)  # sags 0.75 m
             for p, q in pairwise(line):
                 mesh.tube(p, q, 0.012, None, wire, 3, caps=False)
     if mesh.parts:

@@ -117,7 +117,7 @@ def sun_visibility(x: float, y: float, z: float, shadow_map: ShadowMap) -> float
 
 @njit(**LEAF)
 def contact_light(x: float, y: float, scene: Scene) -> float:
-    """Return the fraction of skylight that reaches the ground beside and under objects."""
+    """Return the fraction of skylight that reaches the ground at x, y, beside or under objects."""
     u = (x - scene.contact_corner[0]) * scene.contact_scale - 0.5
     v = (y - scene.contact_corner[1]) * scene.contact_scale - 0.5
     size = len(scene.contact)
@@ -128,7 +128,7 @@ def contact_light(x: float, y: float, scene: Scene) -> float:
 
 @njit(**LEAF)
 def puddle_coverage(x: float, y: float, light: Light, stains: np.ndarray) -> float:
-    """Return 1 inside puddles and 0 outside, with a soft edge."""
+    """Return 1 inside puddles and 0 outside, with a soft edge, for the ground at x, y metres."""
     if light.puddles <= 0.0:
         return 0.0
     depth = bilinear(stains, x * 16.0, y * 16.0) * 0.6 + bilinear(stains, x * 3.7, y * 3.7) * 0.4
@@ -161,7 +161,10 @@ def barycentric(edges: np.ndarray, x: float, y: float) -> tuple:
 
 @njit(**LEAF)
 def footprint(edges: np.ndarray, p: np.ndarray, u: float, v: float, z: float) -> float:
-    """Return the size in texels of a pixel's footprint, from the derivatives of u and v; see ANISOTROPY."""
+    """Return the size in texels of a pixel's footprint, from the derivatives of u and v; see ANISOTROPY.
+
+    p (20,): attributes of the triangle, see `mesh.Triangles`. u, v, z: texture coordinates and depth at the pixel.
+    """
     za, zb = edges[0] + edges[3] + edges[6], edges[1] + edges[4] + edges[7]
     ux = (edges[0] * p[0] + edges[3] * p[2] + edges[6] * p[4] - u * za) * z
     uy = (edges[1] * p[0] + edges[4] * p[2] + edges[7] * p[4] - u * zb) * z
@@ -189,7 +192,11 @@ def wet_colour(
     r: float, g: float, b: float, x: float, y: float, facing: float, tone: float, wet: float, puddle: float,
     scene: Scene,
 ) -> tuple:  # fmt: skip
-    """Mix the colour of wet ground with its reflection at a pixel position, by Schlick's approximation."""
+    """Mix the colour of wet ground with its reflection at a pixel position, by Schlick's approximation.
+
+    x, y: the pixel position. facing: dot product of viewing direction and normal, -1 to 0. tone: green of the texture.
+    wet, puddle: see `ground_wetness`.
+    """
     grazing = 1.0 + min(facing, 0.0)
     square = grazing * grazing
     reflectance = 0.03 + 0.97 * square * square * grazing
@@ -203,7 +210,10 @@ def glossy_colour(
     r: float, g: float, b: float, ax: float, ay: float, az: float, facing: float, gloss: float, sun: float,
     scene: Scene, light: Light,
 ) -> tuple:  # fmt: skip
-    """Add the reflections of sun and environment to a glossy surface; (ax, ay, az): the reflected direction."""
+    """Add the reflections of sun and environment to a glossy surface.
+
+    (ax, ay, az): the reflected direction. facing: see `wet_colour`. sun: fraction of the sun that reaches the surface.
+    """
     grazing = 1.0 + min(facing, 0.0)
     square = grazing * grazing
     reflectance = gloss * (0.09 + 0.85 * square * square)
@@ -282,7 +292,10 @@ def pixel_ray(x: float, y: float, view: View) -> tuple:
 def diffuse(
     wx: float, wy: float, wz: float, nx: float, ny: float, nz: float, flags: int, scene: Scene, light: Light
 ) -> tuple:
-    """Return the light on a matt surface (red, green, blue) and the fraction of the sun that reaches it."""
+    """Return the light on a matt surface (red, green, blue) and the fraction of the sun that reaches it.
+
+    (wx, wy, wz): the point. (nx, ny, nz): its normal. flags: of the triangle.
+    """
     cos_sun = nx * light.sun[0] + ny * light.sun[1] + nz * light.sun[2]
     if flags & FOLIAGE:
         cos_sun = 0.32 + 0.68 * cos_sun

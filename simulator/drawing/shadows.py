@@ -20,7 +20,7 @@ from simulator.drawing.scenery import Scenery
 from simulator.drawing.shading import ShadowMap
 from simulator.drawing.stage import PropGroup, Ranges
 
-SHADOW_TEXELS = 1280
+SHADOW_TEXELS = 1280  # per side of the shadow map
 HALF_EXTENT = 76.0  # metres from the centre of the shadow map to its border
 AHEAD = 48.0  # metres from the camera to that centre
 GRID = 16.0  # metres; the centre snaps to multiples
@@ -28,7 +28,7 @@ CONTACT_TEXELS, CONTACT_SCALE = 640, 4.0  # texels per side, texels per metre
 MIN_BEAM = 0.12  # radiance of the sun's beam below which shadows are invisible
 CACHE_SIZE = 4
 CASTER_LEVEL = 1  # level of detail of props that cast shadows
-BANDS = 4
+BANDS = 4  # of rows of the shadow map, drawn in parallel
 UNOCCLUDED = 1e9  # metres; value of a texel that no triangle covers
 
 
@@ -99,7 +99,7 @@ class ShadowCache:
         )
 
     def _contact(self, corner: np.ndarray) -> np.ndarray:
-        """Return the fraction of skylight (n, n) on the ground beside fixed objects."""
+        """Return the contact shadows of the fixed objects, see `Shadows`."""
         stage = self.scenery.stage
         covered = np.zeros((CONTACT_TEXELS, CONTACT_TEXELS), np.uint8)
         for outline in self.scenery.footprints:
@@ -154,7 +154,7 @@ def draw_casters(scenery: Scenery, shadow_map: ShadowMap, ranges: Ranges, pool: 
 
 
 def darken_ground(contact: np.ndarray, corner: np.ndarray, group: PropGroup, index: np.ndarray) -> None:
-    """Darken the ground under and beside the props `index` (n,) of a group."""
+    """Darken the ground under and beside the props `index` (n,) of a group. corner: see `Shadows`."""
     for i in index:
         matrix, is_vehicle = group.matrix[i], group.props[i].model.startswith("vehicle")
         scale = float(np.linalg.norm(matrix[:3, 0])) * CONTACT_SCALE
@@ -176,7 +176,10 @@ def darken(
     strong: float,
     soft: float,
 ) -> None:
-    """Multiply a soft rectangle into `contact`; all lengths in texels."""
+    """Multiply a soft rectangle, centred at x, y and turned by `yaw` radians, into `contact`; all lengths in texels.
+
+    strong: fraction of the light that is lost in the middle. soft: width of the soft border.
+    """
     cos, sin = np.cos(yaw), np.sin(yaw)
     reach = half_length + half_width + 3 * soft
     size = len(contact)

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from simulator.actor_catalogue import CATALOGUE
+from simulator.drawing.cars import BRAKE
 from simulator.drawing.renderer import Body, Camera, Renderer
 from simulator.geometry import Transform
 from simulator.roads.ground import KERB_HEIGHT
@@ -98,7 +99,7 @@ def place_traffic(network: RoadNetwork, seed: int) -> list[Body]:
     for number, (pose, names, speed) in enumerate(places, start=1):
         name = names[rng.integers(len(names))]
         colours = CATALOGUE[name].colours
-        lights = 8 if rng.random() < 0.3 else 0
+        lights = BRAKE if rng.random() < 0.3 else 0
         bodies.append(Body(number, name, pose, colours[rng.integers(len(colours))], lights, speed, float(rng.random())))
     return bodies
 
@@ -109,8 +110,8 @@ def clear_of_camera(bodies: list[Body], pose: Transform) -> list[Body]:
 
 
 def light_states(network: RoadNetwork) -> dict[int, str]:
-    """Return the states of the traffic lights: group 0 green, the others red."""
-    return {n: "green" if s.group == 0 else "red" for n, s in network.signals.items() if s.kind == "traffic_light"}
+    """Return the states of the traffic lights: phase 0 green, the others red."""
+    return {n: "green" if s.phase == 0 else "red" for n, s in network.signals.items() if s.kind == "traffic_light"}
 
 
 def colour_labels(image: np.ndarray) -> np.ndarray:

@@ -6,16 +6,20 @@ import numpy as np
 
 from simulator.actor_catalogue import CATALOGUE
 from simulator.drawing.mesh import pose_matrix
-from simulator.drawing.people import linear
+from simulator.drawing.people import srgb_to_linear
 from simulator.drawing.site import BIN_TINTS, SOIL, Site, add_car, pave, zone_at
 from simulator.roads.ground import KERB_HEIGHT
 from simulator.roads.road_network import Road
 
 STREET_TREES = ("lime", "maple", "plane", "birch")
+LAMP_SPACING = 28.0  # metres along a sidewalk
 
 
 def furnish_sidewalk(site: Site, road: Road, side: str, zones: tuple[np.ndarray, list[str]]) -> None:
-    """Add trees, lamps, benches and other furniture along one sidewalk, clear of crossings and signals."""
+    """Add trees, lamps, benches and other furniture along one sidewalk, clear of crossings and signals.
+
+    side: "left" or "right". zones: see `site.zone_centres`.
+    """
     rng, sign = site.rng, 1.0 if side == "right" else -1.0
     kerb, back = road.kerb(side), road.border(side)
     if abs(back - kerb) < 1.5:
@@ -23,18 +27,20 @@ def furnish_sidewalk(site: Site, road: Road, side: str, zones: tuple[np.ndarray,
     blocked = obstacles(site, road)
 
     def clear(s: float, room: float) -> bool:
+        """Return whether nothing is nearer than `room` metres."""
         return 4.0 < s < road.length - 4.0 and all(abs(s - b) > room for b in blocked)
 
-    lamp_shift = 8.0 if side == "right" else 22.0
+    first_lamp = 8.0 if side == "right" else 22.0  # s; the lamps of the two sides alternate
     has_trees = rng.random() < 0.75
     species = (STREET_TREES[rng.integers(len(STREET_TREES))],)
     has_power_poles = zone_at(zones, *road.points(np.array([road.length / 2]))[0]) == "houses" and side == "right"
-    for s in np.arange(lamp_shift, road.length, 28.0):
+    for s in np.arange(first_lamp, road.length, LAMP_SPACING):
         if clear(s, 2.5):
             pose = site.pose(road, s, kerb + sign * 0.5)
             site.put("lamp", pose.x, pose.y, KERB_HEIGHT, pose.yaw - 90 * sign)
     for s in np.arange(5.0 + rng.uniform(0, 4), road.length, 9.5):
-        if has_trees and clear(s, 4.5) and abs((s - lamp_shift + 14) % 28 - 14) > 2.5 and rng.random() < 0.8:
+        to_lamp = abs((s - first_lamp + LAMP_SPACING / 2) % LAMP_SPACING - LAMP_SPACING / 2)
+        if has_trees and clear(s, 4.5) and to_lamp > 2.5 and rng.random() < 0.8:
             pose = site.pose(road, s, kerb + sign * 0.95)
             pit = pose_matrix(pose.x, pose.y, KERB_HEIGHT, pose.yaw)
             pave(site, pit, 0.6, 0.6, SOIL)
@@ -63,12 +69,12 @@ def obstacles(site: Site, road: Road) -> list[float]:
 
 
 def furnish_spot(site: Site, road: Road, side: str, s: float, zones: tuple[np.ndarray, list[str]]) -> None:
-    """Add a random kind of street furniture, or none, at s on a sidewalk."""
+    """Add a random kind of street furniture, or none, at s on a sidewalk. zones: see `site.zone_centres`."""
     rng, sign = site.rng, 1.0 if side == "right" else -1.0
     kerb, back = road.kerb(side), road.border(side)
     pose = site.pose(road, s, back)
     central = zone_at(zones, pose.x, pose.y) in ("centre", "office")
-    weights = {
+    weights = {  # by model name; "": nothing
         "": 5,
         "bench": 1.5,
         "litter": 1.2,
@@ -88,6 +94,7 @@ def furnish_spot(site: Site, road: Road, side: str, s: float, zones: tuple[np.nd
     if not name:
         return
     by_kerb = name in ("hydrant", "cone", "sign parking", "litter", "column")
+    # metres from the kerb or from the back of the sidewalk
     away = {"column": 0.9, "shelter": 0.9, "table": 0.8, "cabinet": 0.3}.get(name, 0.45)
     t = kerb + sign * max(away, 0.45) if by_kerb else back - sign * away
     pose = site.pose(road, s, t)
@@ -120,10 +127,10 @@ def park_cars(site: Site, road: Road) -> None:
 
 
 def add_two_wheelers(site: Site, matrix: np.ndarray) -> None:
-    """Add two motorcycles or two bicycles parked across the lane."""
+    """Add two motorcycles or two bicycles parked across the lane. matrix (4, 4): pose of the parking space."""
     kind = ("motorcycle", "bicycle")[site.rng.integers(2)]
     names = [name for name, entry in CATALOGUE.items() if entry.kind == kind]
     for x in (-0.8, 0.2):
         name = names[site.rng.integers(len(names))]
-        tint = linear(CATALOGUE[name].colours[site.rng.integers(5)])
+        tint = srgb_to_linear(CATALOGUE[name].colours[site.rng.integers(5)])
         site.props.append((f"vehicle {name} parked", matrix @ pose_matrix(x, 0.1, 0, 75), tint))

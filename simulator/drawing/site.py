@@ -12,13 +12,14 @@ from simulator.drawing.mesh import (
     NO_SHADOW,
     PAVED,
     SIDEWALK,
+    LinearColour,
     Look,
     Mesh,
     Triangles,
     placed,
     pose_matrix,
 )
-from simulator.drawing.people import linear
+from simulator.drawing.people import srgb_to_linear
 from simulator.drawing.street import VERGE_HEIGHT, Land
 from simulator.geometry import Transform
 from simulator.roads import curves
@@ -62,7 +63,7 @@ class Axis:
 class Site:
     """The town under construction.
 
-    parts: one `Triangles` per object; props: (model name, matrix, tint); footprints: outlines (n, 2) of buildings;
+    parts: one `Triangles` per object. props: (model name, matrix, tint). footprints: outlines (n, 2) of buildings.
     axes: cache of sampled reference lines by road id.
     """
 
@@ -70,7 +71,7 @@ class Site:
     land: Land
     rng: np.random.Generator
     parts: list[Triangles] = field(default_factory=list)
-    props: list[tuple[str, np.ndarray, tuple[float, float, float]]] = field(default_factory=list)
+    props: list[tuple[str, np.ndarray, LinearColour]] = field(default_factory=list)
     footprints: list[np.ndarray] = field(default_factory=list)
     axes: dict[int, Axis] = field(default_factory=dict)
 
@@ -88,9 +89,9 @@ class Site:
         z: float = KERB_HEIGHT,
         yaw: float = 0.0,
         scale: float = 1.0,
-        tint: tuple[float, float, float] = (0.5, 0.5, 0.5),
+        tint: LinearColour = (0.5, 0.5, 0.5),
     ) -> None:
-        """Add a prop; name: of its model."""
+        """Add a prop. name: of its model, see `models.ModelLibrary.model`."""
         self.props.append((name, pose_matrix(x, y, z, yaw, scale), tint))
 
     def tree(self, x: float, y: float, kinds: tuple[str, ...] = TREES, scale: float = 1.0) -> None:
@@ -106,13 +107,15 @@ def zone_centres(network: RoadNetwork, land: Land, rng: np.random.Generator) -> 
     count = 16
     points = land.corner + rng.random((count, 2)) * np.array([columns, rows]) * land.CELL
     shares = ZONE_SHARES.get(network.name, DEFAULT_SHARES)
-    candidates = np.concatenate([np.repeat(np.arange(5), np.round(np.array(shares) * count).astype(int)), np.arange(5)])
+    indices = np.arange(len(ZONES))
+    # the shares are rounded; if that leaves too few, one more of each zone fills the rest
+    candidates = np.concatenate([np.repeat(indices, np.round(np.array(shares) * count).astype(int)), indices])
     zones = rng.permutation(candidates[:count])
     return points, [ZONES[k] for k in zones]
 
 
 def zone_at(zones: tuple[np.ndarray, list[str]], x: float, y: float) -> str:
-    """Return the zone of the centre nearest to x, y."""
+    """Return the zone of the centre nearest to x, y. zones: see `zone_centres`."""
     points, kinds = zones
     return kinds[int(np.argmin(np.hypot(points[:, 0] - x, points[:, 1] - y)) % len(kinds))]
 
@@ -131,17 +134,20 @@ def rectangle(matrix: np.ndarray, x0: float, x1: float, y0: float, y1: float) ->
 
 
 def pave(site: Site, matrix: np.ndarray, half_depth: float, half_width: float, look: Look) -> None:
-    """Add a rectangle of another ground, just above the lawn, centred at `matrix`."""
+    """Add a rectangle of another ground, just above the lawn, centred at `matrix`.
+
+    half_depth, half_width: half its length along x and along y.
+    """
     mesh = Mesh()
     x, y = half_depth, half_width
     corners = np.array([(-x, -y, 0.008), (x, -y, 0.008), (x, y, 0.008), (-x, y, 0.008)])
-    mesh.quads([corners], look.replace(lift=1.0006), corners[:, :2] / 2.2)
+    mesh.quads([corners], look.replace(depth_factor=1.0006), corners[:, :2] / 2.2)
     site.parts.append(placed(mesh.build(), matrix))
 
 
 def add_car(site: Site, matrix: np.ndarray) -> None:
-    """Add a parked car of a random model and colour."""
+    """Add a parked car of a random model and colour. matrix (4, 4): its pose."""
     names = [name for name, entry in CATALOGUE.items() if entry.kind == "car"]
     name = names[site.rng.integers(len(names))]
     colours = CATALOGUE[name].colours
-    site.props.append((f"vehicle {name} parked", matrix, linear(colours[site.rng.integers(len(colours))])))
+    site.props.append((f"vehicle {name} parked", matrix, srgb_to_linear(colours[site.rng.integers(len(colours))])))

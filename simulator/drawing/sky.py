@@ -30,7 +30,7 @@ def sky_radiance(dx: float, dy: float, dz: float, light: Light, clouds: np.ndarr
     horizon = (1.0 - up) * (1.0 - up)
     horizon = horizon * horizon
     cos_sun = max(dx * light.sun[0] + dy * light.sun[1] + dz * light.sun[2], 0.0)
-    p4 = cos_sun * cos_sun
+    p4 = cos_sun * cos_sun  # powers of cos_sun: 4, 64, 512
     p4 = p4 * p4
     p64 = p4 * p4
     p64 = p64 * p64
@@ -60,10 +60,10 @@ def environment(dx: float, dy: float, dz: float, light: Light, clouds: np.ndarra
     """Return what a glossy surface reflects: sky above, darker buildings near the horizon, road below."""
     r, g, b = sky_radiance(dx, dy, max(dz, 0.02), light, clouds)
     above = min(max((dz - 0.02) * 3.2, 0.0), 1.0)
-    houses = 1.0 - above
     if dz < 0.0:
-        houses = max(0.4, 1.0 + dz * 2.0)
-        return 0.20 * light.ambient[0] * houses, 0.20 * light.ambient[1] * houses, 0.20 * light.ambient[2] * houses
+        road = max(0.4, 1.0 + dz * 2.0)
+        return 0.20 * light.ambient[0] * road, 0.20 * light.ambient[1] * road, 0.20 * light.ambient[2] * road
+    houses = 1.0 - above
     return (
         r * above + 0.30 * light.ambient[0] * houses,
         g * above + 0.28 * light.ambient[1] * houses,
@@ -73,7 +73,10 @@ def environment(dx: float, dy: float, dz: float, light: Light, clouds: np.ndarra
 
 @njit(**LEAF)
 def add_haze(r: float, g: float, b: float, distance: float, dx: float, dy: float, light: Light, distant: int) -> tuple:
-    """Mix in the haze between camera and point; distant: the flag DISTANT, which adds haze, or 0."""
+    """Mix in the haze between the camera and a point `distance` metres away in the direction (dx, dy).
+
+    distant: the flag DISTANT, which adds haze, or 0.
+    """
     transmittance = exp(-max(distance - light.haze_start, 0.0) * light.haze - (0.0009 * distance if distant else 0.0))
     cos_sun = max(dx * light.sun[0] + dy * light.sun[1], 0.0)
     cos_sun = cos_sun * cos_sun

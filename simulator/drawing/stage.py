@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 
-from simulator.drawing.mesh import PAINT, Triangles, empty_triangles
-from simulator.drawing.models import LEVELS, Library
+from simulator.drawing.mesh import PAINT, LinearColour, Triangles, empty_triangles
+from simulator.drawing.models import LEVELS, ModelLibrary
 from simulator.drawing.raster import JIT, LEAF, View
 
 CHUNK_SIZE = 32.0  # metres, side of the chunks into which the fixed geometry is divided
@@ -21,13 +21,13 @@ INITIAL_CAPACITY = 60_000  # triangles reserved for props; grows when needed
 class Prop:
     """A placed model.
 
-    matrix: (4, 4) pose; tint: linear colour of its paint; lit: light bits that are on; object: number in instance
-    images; signal: id of the traffic light that it shows, -1 if none.
+    model: name, see `ModelLibrary.model`. matrix: (4, 4) pose. tint: linear colour of its paint. lit: light bits that
+    are on. object: number in instance images. signal: id of the traffic light that it shows, -1 if none.
     """
 
     model: str
     matrix: np.ndarray
-    tint: tuple[float, float, float] = (0.5, 0.5, 0.5)
+    tint: LinearColour = (0.5, 0.5, 0.5)
     lit: int = 0
     object: int = 0
     signal: int = -1
@@ -44,7 +44,7 @@ class Ranges:
 class PropGroup:
     """Props, with the data for placing and culling them as arrays with one row per prop."""
 
-    def __init__(self, props: Sequence[Prop], library: Library) -> None:
+    def __init__(self, props: Sequence[Prop], library: ModelLibrary) -> None:
         self.props = props
         self.models = [library.model(prop.model) for prop in props]
         self.matrix = np.array([prop.matrix for prop in props]).reshape(-1, 4, 4)
@@ -69,26 +69,27 @@ class PropGroup:
 
 
 class Stage:
-    """All triangles of an image: `count` fixed ones, then `used` ones of placed props."""
+    """All triangles of an image: `num_fixed` fixed ones, then `num_placed` ones of placed props."""
 
     def __init__(self, fixed: Triangles, props: Sequence[Prop]) -> None:
-        self.library = Library()
+        self.library = ModelLibrary()
         self.fixed_props = PropGroup(props, self.library)
         order, self.chunk_first, self.chunk_last = cut_into_chunks(fixed)
         fixed = Triangles(*(values[order] for values in fixed))
         self.chunk_centre, self.chunk_radius = bounding_spheres(fixed, self.chunk_first, self.chunk_last)
-        self.count = len(fixed.label)
-        self.used = 0
+        self.num_fixed = len(fixed.label)
+        self.num_placed = 0
         self._allocate(fixed, INITIAL_CAPACITY)
 
-    def _allocate(self, fixed: Triangles, capacity: int) -> None:
-        self.triangles = empty_triangles(self.count + capacity)
-        for whole, part in zip(self.triangles, fixed, strict=True):
+    def _allocate(self, content: Triangles, capacity: int) -> None:
+        """Make room for `capacity` triangles of props; fill the buffer's start with `content`."""
+        self.triangles = empty_triangles(self.num_fixed + capacity)
+        for whole, part in zip(self.triangles, content, strict=True):
             whole[: len(part)] = part
 
     def clear(self) -> None:
         """Remove all placed props."""
-        self.used = 0
+        self.num_placed = 0
 
     def place(
         self, group: PropGroup, index: np.ndarray, level: np.ndarray, lit: np.ndarray
@@ -98,12 +99,12 @@ class Stage:
         Return (first, last) (n,), the ranges of their triangles.
         """
         first, last = group.first[index, level], group.last[index, level]
-        end = self.count + self.used + np.cumsum(last - first)
+        end = self.num_fixed + self.num_placed + np.cumsum(last - first)
         start = end - (last - first)
         if len(end) and end[-1] > len(self.triangles.label):
             self._allocate(
-                Triangles(*(v[: self.count + self.used] for v in self.triangles)),
-                2 * int(end[-1]) - self.count,
+                Triangles(*(v[: self.num_fixed + self.num_placed] for v in self.triangles)),
+                2 * int(end[-1]) - self.num_fixed,
             )
         place_models(
             self.library.triangles,
@@ -116,7 +117,7 @@ class Stage:
             self.triangles,
             start,
         )
-        self.used = int(end[-1]) - self.count if len(end) else self.used
+        self.num_placed = int(end[-1]) - self.num_fixed if len(end) else self.num_placed
         return start, end
 
 
@@ -124,7 +125,7 @@ def cut_into_chunks(triangles: Triangles) -> tuple[np.ndarray, np.ndarray, np.nd
     """Return (order, first, last): the triangles sorted by the chunk of their centre, and the range of each chunk."""
     centre = triangles.vertices.reshape(-1, 3, 3).mean(axis=1)
     cell = np.floor(centre[:, :2] / CHUNK_SIZE).astype(np.int64)
-    key = (cell[:, 1] + 4096) * 8192 + cell[:, 0] + 4096
+    key = (cell[:, 1] + 4096) * 8192 + cell[:, 0] + 4096  # both cell numbers are within -4096..4095
     order = np.argsort(key, kind="stable")
     starts = np.flatnonzero(np.diff(key[order], prepend=-1))
     return order, starts.astype(np.int64), np.append(starts[1:], len(order)).astype(np.int64)
@@ -167,7 +168,10 @@ def place_models(
     out: Triangles,
     starts: np.ndarray,
 ) -> None:
-    """Copy triangles first[i] to last[i] (excluded) of `source`, moved by matrices[i], to `out` from starts[i] on."""
+    """Copy triangles first[i] to last[i] (excluded) of `source`, moved by matrices[i], to `out` from starts[i] on.
+
+    tints, lit, objects: see `Prop`. Lamps whose light bits are off do not glow.
+    """
     for i in range(len(first)):
         matrix, tint = matrices[i], tints[i]
         scale = 1.0 / np.sqrt(matrix[0, 0] ** 2 + matrix[1, 0] ** 2 + matrix[2, 0] ** 2)
@@ -199,4 +203,4 @@ def place_triangle(
         out.attributes[to, 15 + c] = source.attributes[t, 15 + c] * (tint[c] if painted else 1.0)
     out.attributes[to, 18], out.attributes[to, 19] = source.attributes[t, 18], source.attributes[t, 19]
     out.texture[to], out.flags[to], out.label[to] = source.texture[t], source.flags[t], source.label[t]
-    out.lift[to] = source.lift[t]
+    out.depth_factor[to] = source.depth_factor[t]

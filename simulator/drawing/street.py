@@ -24,7 +24,7 @@ from simulator.roads.road_network import Marking, Road, RoadNetwork
 
 KERB_WIDTH, VERGE_HEIGHT = 0.16, 0.125  # metres; the verge is the lawn beside the sidewalk
 MARGIN = 60.0  # metres of ground around the outermost roads
-LIFT = 1.0015  # depth factor of paint over the road, see `Look.lift`
+PAINT_DEPTH_FACTOR = 1.0015  # of paint over the road, see `Look`
 
 FLAT = NO_SHADOW | PAVED
 ASPHALT = Look(ROAD, (0.62, 0.62, 0.63), "asphalt", FLAT)
@@ -32,7 +32,7 @@ LANE = Look(ROAD, (0.62, 0.62, 0.63), "lane", FLAT)
 SLABS = Look(SIDEWALK, (0.80, 0.80, 0.80), "paving", FLAT)
 KERB = Look(SIDEWALK, (0.92, 0.92, 0.90), "concrete", FLAT)
 LAWN = Look(TERRAIN, (0.78, 0.80, 0.74), "grass", NO_SHADOW)
-WHITE = Look(ROAD_LINE, (0.86, 0.86, 0.84), "paint", FLAT, lift=LIFT)
+WHITE = Look(ROAD_LINE, (0.86, 0.86, 0.84), "paint", FLAT, depth_factor=PAINT_DEPTH_FACTOR)
 YELLOW = WHITE.replace(colour=(0.80, 0.52, 0.10))
 
 
@@ -66,7 +66,10 @@ def draw_road(mesh: Mesh, road: Road) -> None:
 
 
 def draw_lane(mesh: Mesh, inner: np.ndarray, outer: np.ndarray, along: np.ndarray) -> None:
-    """Add a driving lane, its texture spanning its width. along (n,): metres from the start."""
+    """Add a driving lane, its texture spanning its width.
+
+    inner, outer (n, 2): its borders. along (n,): metres from its start.
+    """
     a, b = at_height(inner, 0), at_height(outer, 0)
     corners = np.stack([a[:-1], a[1:], b[1:], b[:-1]], axis=1)
     v0, v1 = along[:-1] / 4.2, along[1:] / 4.2
@@ -99,14 +102,17 @@ def draw_sidewalk(mesh: Mesh, kerb: np.ndarray, back: np.ndarray) -> None:
 
 
 def draw_polygon(mesh: Mesh, outline: np.ndarray, z: float, look: Look, scale: float) -> None:
-    """Add a flat simple polygon (n, 2), its first point not repeated."""
+    """Add a flat simple polygon (n, 2), its first point not repeated.
+
+    z: its height. scale: texture repeats per metre.
+    """
     corners = outline[triangulate(outline)]
     flat = at_height(corners.reshape(-1, 2), z).reshape(-1, 3, 3)
     mesh.triangles(flat, look, corners * scale)
 
 
 def triangulate(outline: np.ndarray) -> np.ndarray:
-    """Return indices (n - 2, 3) of the triangles of a simple polygon (n, 2), each of positive area."""
+    """Return indices (n - 2, 3) of the triangles of a simple polygon (n, 2), each of positive area, by ear clipping."""
     index = list(range(len(outline)))
     x, y = outline.T
     if np.sum(x * np.roll(y, -1) - np.roll(x, -1) * y) < 0:
@@ -163,8 +169,8 @@ def draw_road_symbols(mesh: Mesh, network: RoadNetwork) -> None:
     for quad in quads:
         draw_quad(mesh, quad, WHITE)
     for arrow in network.arrows:
-        turns = " ".join(turn for turn in ("left", "right", "straight") if turn in arrow.turns)
-        look = Look(ROAD_LINE, (0.86, 0.86, 0.84), f"arrow {turns}", FLAT | CUTOUT, lift=LIFT)
+        turns = " ".join(turn for turn in ("left", "right", "straight") if turn in arrow.turns)  # as in `emblems`
+        look = Look(ROAD_LINE, (0.86, 0.86, 0.84), f"arrow {turns}", FLAT | CUTOUT, depth_factor=PAINT_DEPTH_FACTOR)
         corners = np.array([(-2.2, 0.9), (-2.2, -0.9), (2.2, -0.9), (2.2, 0.9)])
         pose = arrow.transform.matrix()
         world = (np.column_stack([corners, np.zeros(4), np.ones(4)]) @ pose.T)[:, :3]
@@ -197,8 +203,8 @@ def dashes(outline: np.ndarray) -> list[np.ndarray]:
 def draw_manholes(mesh: Mesh, network: RoadNetwork) -> None:
     """Add manhole covers and repaired patches to the lanes."""
     rng = np.random.default_rng([network.seed, 77])
-    iron = Look(ROAD, (0.10, 0.10, 0.11), "soil", FLAT, lift=1.0008)
-    patch = Look(ROAD, (0.40, 0.40, 0.42), "asphalt", FLAT, lift=1.0006)
+    iron = Look(ROAD, (0.10, 0.10, 0.11), "soil", FLAT, depth_factor=1.0008)
+    patch = Look(ROAD, (0.40, 0.40, 0.42), "asphalt", FLAT, depth_factor=1.0006)
     for road in network.streets:
         lanes = [lane for lane in road.lanes if lane.kind == "driving"]
         if not lanes:
@@ -254,6 +260,7 @@ class Land:
 def survey(network: RoadNetwork) -> Land:
     """Return the land of a town before anything is built."""
     x0, y0, x1, y1 = network.bounds()
+    # the borders lie on multiples of 32 m
     corner = np.floor(np.array([x0, y0]) / 32 - 2) * 32
     columns, rows = (np.ceil((np.array([x1, y1]) + MARGIN - corner) / 32) * 32 / Land.CELL).astype(int)
     land = Land(corner, *(np.zeros((rows, columns), bool) for _ in range(3)))
@@ -277,7 +284,7 @@ def draw_lawns(mesh: Mesh, land: Land) -> None:
     rows, columns = (n // step for n in land.asphalt.shape)
     free = ~land.asphalt[: rows * step, : columns * step].reshape(rows, step, columns, step).any(axis=(1, 3))
     size, block = step * land.CELL, 8
-    quads = []
+    quads = []  # one per block without asphalt, elsewhere one per run of free cells in a row
     for row in range(0, rows, block):
         for column in range(0, columns, block):
             part = free[row : row + block, column : column + block]

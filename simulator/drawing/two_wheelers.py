@@ -1,4 +1,4 @@
-"""Motorcycles and bicycles, with or without a rider."""
+"""Motorcycles and bicycles, with or without a rider. x points forward; the wheels are in the plane y = 0."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ import numpy as np
 from simulator.actor_catalogue import CATALOGUE
 from simulator.drawing.cars import BRAKE, LIGHTS_ON
 from simulator.drawing.mesh import BICYCLE, MOTORCYCLE, PAINT, RIDER, TWO_SIDED, Look, Mesh, Triangles
-from simulator.drawing.people import rider
+from simulator.drawing.people import Point, rider
 
 BLACK, CHROME = (0.018, 0.018, 0.02), (0.45, 0.46, 0.48)
 
 
 def spoked_wheel(mesh: Mesh, x: float, radius: float, thickness: float, label: int, spokes: int) -> None:
-    """Add a wheel with a round tyre in the plane y = 0."""
+    """Add a wheel with a round tyre in the plane y = 0.
+
+    x: its middle. thickness: radius of the tyre's cross-section, metres. label: CARLA label id. spokes: their number.
+    """
     count, sides = mesh.segments(20, 8), mesh.segments(5, 3)
     angles, around = np.linspace(0, 2 * np.pi, count + 1)[:, None], np.linspace(0, 2 * np.pi, sides + 1)[None]
     reach = radius - thickness + thickness * np.cos(around)
@@ -29,28 +32,54 @@ def spoked_wheel(mesh: Mesh, x: float, radius: float, thickness: float, label: i
 
 
 def bicycle(type_id: str, ridden: bool, detail: float = 1.0) -> Triangles:
-    """Build a bicycle; the frame depends on the model."""
-    half = CATALOGUE[type_id].extent[0]
+    """Build a bicycle of the catalogue; the frame depends on the model."""
+    half_length = CATALOGUE[type_id].extent[0]
     mesh, radius = Mesh(detail), 0.34
-    rear, front = -half + radius, half - radius
-    frame = Look(BICYCLE, flags=PAINT, gloss=0.4)
-    dark = Look(BICYCLE, BLACK)
+    rear, front = -half_length + radius, half_length - radius  # x of the axles
     is_upright = type_id.endswith("omafiets")
-    spoked_wheel(mesh, rear, radius, 0.026, BICYCLE, 10 if detail > 0.7 else 4)
-    spoked_wheel(mesh, front, radius, 0.026, BICYCLE, 10 if detail > 0.7 else 4)
+    for axle in (rear, front):
+        spoked_wheel(mesh, axle, radius, 0.026, BICYCLE, 10 if detail > 0.7 else 4)
     crank, seat = (rear + 0.44, 0.0, 0.29), (rear + 0.27, 0.0, 0.92)
-    steer, bars = (front - 0.15, 0.0, 0.82), (front - 0.22, 0.0, 1.10 if is_upright else 1.0)
+    head, bars = (front - 0.15, 0.0, 0.82), (front - 0.22, 0.0, 1.10 if is_upright else 1.0)
+    rear_hub, front_hub = (rear, 0.0, radius), (front, 0.0, radius)
     for a, b in (
         (crank, seat),
-        ((rear, 0, radius), crank),
-        ((rear, 0, radius), (seat[0] + 0.03, 0, 0.78)),
-        (crank, steer),
-        ((seat[0] + 0.04, 0, 0.45 if is_upright else 0.80), steer),
-        ((front, 0, radius), steer),
-        (steer, bars),
+        (rear_hub, crank),
+        (rear_hub, (seat[0] + 0.03, 0, 0.78)),
+        (crank, head),
+        ((seat[0] + 0.04, 0, 0.45 if is_upright else 0.80), head),
+        (front_hub, head),
+        (head, bars),
     ):
-        mesh.tube(a, b, 0.022, None, frame, 6)
-    half_width = 0.31 if is_upright else 0.25
+        mesh.tube(a, b, 0.022, None, Look(BICYCLE, flags=PAINT, gloss=0.4), 6)
+    half_width = 0.31 if is_upright else 0.25  # of the handlebars
+    bicycle_fittings(mesh, crank, seat, bars, half_width)
+    mesh.box(
+        (rear - 0.03, -0.03, 0.62),
+        (rear + 0.02, 0.03, 0.68),
+        Look(BICYCLE, (0.5, 0.015, 0.018), glow=2.0, lamp=LIGHTS_ON),
+    )
+    if ridden:
+        cloth = {
+            "vehicle.bh.crossbike": (0.55, 0.16, 0.02),
+            "vehicle.diamondback.century": (0.03, 0.20, 0.42),
+        }
+        rider(
+            mesh,
+            RIDER,
+            hips=(seat[0], 0, 1.0),
+            hands=(bars[0] - 0.1, half_width, bars[2] + 0.02),
+            pedal=(crank[0], 0.10, crank[2] + 0.05),
+            helmet=(0.7, 0.7, 0.68),
+            cloth=cloth.get(type_id, (0.20, 0.05, 0.08)),
+            lean=0.14 if is_upright else 0.27,
+        )
+    return mesh.build()
+
+
+def bicycle_fittings(mesh: Mesh, crank: Point, seat: Point, bars: Point, half_width: float) -> None:
+    """Add handlebars, saddle, chainring and pedal arms. half_width: of the handlebars."""
+    dark = Look(BICYCLE, BLACK)
     mesh.path(
         [
             (bars[0] - 0.12, -half_width, bars[2]),
@@ -65,42 +94,20 @@ def bicycle(type_id: str, ridden: bool, detail: float = 1.0) -> Triangles:
     mesh.tube((crank[0], -0.03, crank[2]), (crank[0], 0.03, crank[2]), 0.09, None, dark, 10)
     for side in (-1, 1):
         mesh.tube(crank, (crank[0] + 0.12 * side, 0.09 * side, crank[2] + 0.1 * side), 0.014, None, dark, 4)
-    mesh.box(
-        (rear - 0.03, -0.03, 0.62),
-        (rear + 0.02, 0.03, 0.68),
-        Look(BICYCLE, (0.5, 0.015, 0.018), glow=2.0, lamp=LIGHTS_ON),
-    )
-    if ridden:
-        reach = (bars[0] - 0.1, half_width, bars[2] + 0.02)
-        cloth = {
-            "vehicle.bh.crossbike": (0.55, 0.16, 0.02),
-            "vehicle.diamondback.century": (0.03, 0.20, 0.42),
-        }
-        rider(
-            mesh,
-            RIDER,
-            (seat[0], 0, 1.0),
-            reach,
-            (crank[0], 0.10, crank[2] + 0.05),
-            (0.7, 0.7, 0.68),
-            cloth.get(type_id, (0.20, 0.05, 0.08)),
-            0.14 if is_upright else 0.27,
-        )
-    return mesh.build()
 
 
 def motorcycle(type_id: str, ridden: bool, detail: float = 1.0) -> Triangles:
-    """Build a motorcycle or a scooter."""
-    half = CATALOGUE[type_id].extent[0]
+    """Build a motorcycle or a scooter of the catalogue."""
+    half_length = CATALOGUE[type_id].extent[0]
     is_scooter = "vespa" in type_id
     radius = 0.24 if is_scooter else 0.31
     mesh = Mesh(detail)
-    rear, front = -half + radius + 0.06, half - radius - 0.02
+    rear, front = -half_length + radius + 0.06, half_length - radius - 0.02  # x of the axles
     dark, chrome = Look(MOTORCYCLE, BLACK), Look(MOTORCYCLE, CHROME, gloss=0.7)
-    for x in (rear, front):
-        spoked_wheel(mesh, x, radius, 0.06, MOTORCYCLE, 6)
+    for axle in (rear, front):
+        spoked_wheel(mesh, axle, radius, 0.06, MOTORCYCLE, 6)
     bars = (front - 0.32, 0.0, 1.02)
-    for side in (-1, 1):
+    for side in (-1, 1):  # fork, handlebars, mirrors
         mesh.tube((front, 0.08 * side, radius), (bars[0] + 0.04, 0.08 * side, 0.92), 0.025, None, chrome, 6)
         mesh.tube((bars[0], 0, bars[2]), (bars[0] - 0.13, 0.34 * side, bars[2] + 0.02), 0.018, None, dark, 5)
         mesh.ball((bars[0] - 0.02, 0.30 * side, bars[2] + 0.14), (0.03, 0.06, 0.045), dark, 6, 4)
@@ -108,24 +115,27 @@ def motorcycle(type_id: str, ridden: bool, detail: float = 1.0) -> Triangles:
         scooter_body(mesh, rear, front, radius)
     else:
         motorcycle_body(mesh, rear, front, radius)
-    mesh.ball((rear + 0.26, 0, 0.84 if is_scooter else 0.86), (0.38, 0.14, 0.07), dark, 10, 5)
+    mesh.ball((rear + 0.26, 0, 0.84 if is_scooter else 0.86), (0.38, 0.14, 0.07), dark, 10, 5)  # saddle
     lamps_and_plate(mesh, rear, front)
     if ridden:
         rider(
             mesh,
             RIDER,
-            (rear + 0.30, 0, 0.95),
-            (bars[0] - 0.12, 0.33, bars[2] + 0.03),
-            (0.08, 0.19, 0.36),
-            (0.06, 0.06, 0.07) if "harley" in type_id else (0.55, 0.55, 0.52),
-            (0.03, 0.03, 0.035) if "harley" in type_id else (0.30, 0.05, 0.04),
-            0.12 if is_scooter else 0.22,
+            hips=(rear + 0.30, 0, 0.95),
+            hands=(bars[0] - 0.12, 0.33, bars[2] + 0.03),
+            pedal=(0.08, 0.19, 0.36),
+            helmet=(0.06, 0.06, 0.07) if "harley" in type_id else (0.55, 0.55, 0.52),
+            cloth=(0.03, 0.03, 0.035) if "harley" in type_id else (0.30, 0.05, 0.04),
+            lean=0.12 if is_scooter else 0.22,
         )
     return mesh.build()
 
 
 def scooter_body(mesh: Mesh, rear: float, front: float, radius: float) -> None:
-    """Add a scooter's shell between its axles at x = rear and front."""
+    """Add a scooter's rear body, footboard, leg shield and front mudguard between the axles at x = rear and front.
+
+    radius: of the wheels.
+    """
     paint = Look(MOTORCYCLE, flags=PAINT, gloss=0.7)
     mesh.ball((rear + 0.12, 0, 0.50), (0.46, 0.20, 0.24), paint, 12, 8)
     mesh.box((rear + 0.35, -0.16, 0.24), (front - 0.2, 0.16, 0.30), paint, bottom=True)
@@ -134,7 +144,10 @@ def scooter_body(mesh: Mesh, rear: float, front: float, radius: float) -> None:
 
 
 def motorcycle_body(mesh: Mesh, rear: float, front: float, radius: float) -> None:
-    """Add engine, tank, fairing and exhaust between the axles at x = rear and front."""
+    """Add engine, tank, fairing, front mudguard, tail, exhaust and swing arm between the axles at x = rear and front.
+
+    radius: of the wheels.
+    """
     paint, dark = Look(MOTORCYCLE, flags=PAINT, gloss=0.7), Look(MOTORCYCLE, BLACK)
     chrome = Look(MOTORCYCLE, CHROME, gloss=0.7)
     mesh.ball((0.02, 0, 0.50), (0.30, 0.16, 0.22), Look(MOTORCYCLE, (0.10, 0.10, 0.11), gloss=0.5), 10, 7)
@@ -147,7 +160,7 @@ def motorcycle_body(mesh: Mesh, rear: float, front: float, radius: float) -> Non
 
 
 def lamps_and_plate(mesh: Mesh, rear: float, front: float) -> None:
-    """Add headlight, tail lamp, brake light and number plate."""
+    """Add headlight, tail lamp, brake light and number plate. rear, front: x of the axles."""
     mesh.ball(
         (front - 0.07, 0, 0.86),
         (0.06, 0.10, 0.09),

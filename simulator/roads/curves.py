@@ -62,7 +62,7 @@ class Piece:
 
 
 Curve = tuple[Piece, ...]
-Pose = tuple[float, float, float]  # x, y, yaw
+Pose = tuple[float, float, float]  # x and y in metres, yaw in degrees
 
 
 def curve_length(curve: Sequence[Piece]) -> float:
@@ -115,7 +115,7 @@ def trim(curve: Sequence[Piece], start: float, end: float) -> Curve:
 
 
 def chain(start: Pose, steps: Sequence[tuple[float, float]]) -> Curve:
-    """Return pieces of the given (length, curvature), each starting at the end of the previous one."""
+    """Return pieces of the given (length, curvature), each starting at the end of the one before; see `Piece`."""
     pieces: list[Piece] = []
     for length, curvature in steps:
         if length > MIN_LENGTH:

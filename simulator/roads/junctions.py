@@ -1,4 +1,4 @@
-"""Builds junctions: turning movements, asphalt outline, sidewalk corners."""
+"""Build junctions: turning movements, asphalt outline, sidewalk corners."""
 
 from __future__ import annotations
 
@@ -38,7 +38,10 @@ def setback(yaw: float, half_width: float, others: Sequence[tuple[float, float]]
 def build_junction(
     junction_id: int, first_road_id: int, roads: Mapping[int, Road], arms: Sequence[Arm], control: str
 ) -> tuple[Junction, list[Road]]:
-    """Return the junction of `arms` (clockwise) and the roads of its movements, with ids from `first_road_id` on."""
+    """Return the junction of `arms` (clockwise) and the roads of its movements, with ids from `first_road_id` on.
+
+    control: see `Junction`.
+    """
     connecting: list[Road] = []
     connections: list[Connection] = []
     for incoming, outgoing, from_lane, to_lane, turn in _movements(roads, arms):
@@ -86,7 +89,7 @@ def _turn(incoming: Pose, outgoing: Pose) -> tuple[str, float]:
 
 
 def _movements(roads: Mapping[int, Road], arms: Sequence[Arm]) -> Iterator[tuple[Arm, Arm, int, int, str]]:
-    """Yield (incoming arm, outgoing arm, lane, lane, turn) of every movement except U-turns."""
+    """Yield (incoming arm, outgoing arm, from lane, to lane, turn) of every movement except U-turns."""
     for incoming in arms:
         source = roads[incoming.road]
         others = [arm for arm in arms if arm != incoming]
@@ -142,7 +145,7 @@ def _side(contact: str, clockwise: bool) -> str:
 
 
 def _corner(roads: Mapping[int, Road], arm: Arm, following: Arm) -> Corner:
-    """Return the sidewalk from one arm's clockwise side to the next arm's other side."""
+    """Return the sidewalk from one arm's clockwise side to the next arm's other side. following: the next arm."""
     a, b = roads[arm.road], roads[following.road]
     a_side, b_side = _side(arm.contact, True), _side(following.contact, False)
     begin_width = abs(a.border(a_side)) - abs(a.kerb(a_side))
@@ -157,11 +160,13 @@ def _corner(roads: Mapping[int, Road], arm: Arm, following: Arm) -> Corner:
 
 
 def _point_count(curve: Curve) -> int:
+    """Return the number of points that a kerb needs."""
     step = ARC_STEP if any(piece.curvature for piece in curve) else LINE_STEP
     return math.ceil(curves.curve_length(curve) / step) + 1
 
 
 def _points(curve: Curve, count: int) -> np.ndarray:
+    """Return `count` points (count, 2) at equal distances along a curve."""
     x, y, _ = curves.evaluate(curve, np.linspace(0.0, curves.curve_length(curve), count))
     return np.stack([x, y], axis=1)
 

@@ -53,6 +53,7 @@ def millbrook(seed: int) -> RoadNetwork:
     """Build a small town of winding streets with few traffic lights and many side roads that yield. 23 roads."""
     rng = np.random.default_rng([seed, 2])
     nodes = _grid(rng, [-205.0, -100.0, 10.0, 115.0, 215.0], [-200.0, -65.0, 60.0, 200.0])
+    # metres by which nodes are moved off the grid
     for node, (dx, dy) in {
         "B2": (10, 24),
         "C2": (-12, -8),
@@ -132,16 +133,20 @@ def _grid(rng: np.random.Generator, columns: Sequence[float], rows: Sequence[flo
 
 
 def _plan(nodes: Nodes, streets: tuple[NamedStreet, ...], centre_colour: str) -> Plan:
+    """Return the plan of some streets, with the nodes that they use."""
     used = {stop for street in streets for stop in street.course if isinstance(stop, str)}
     return Plan({name: position for name, position in nodes.items() if name in used}, streets, centre_colour)
 
 
 def _corner(nodes: Nodes, node: str, radius: float) -> Bend:
+    """Return a bend at a node, which then is not a junction."""
     return Bend(*nodes[node], radius)
 
 
 def _s_bend(nodes: Nodes, begin: str, end: str, direction: str) -> tuple[Bend, ...]:
     """Return two bends that shift a street sideways, so that it leaves both nodes along the same axis.
+
+    direction: of this axis, "horizontal" (x) or "vertical" (y). The result is empty if the nodes need no shift.
 
     They turn as little as a radius of WIDE_BEND allows, or have the widest radius that fits.
     """
@@ -165,7 +170,10 @@ def _s_bend(nodes: Nodes, begin: str, end: str, direction: str) -> tuple[Bend, .
 
 
 def _winding_street(nodes: Nodes, name: str, profile: Profile, direction: str, course_nodes: str) -> NamedStreet:
-    """Return a street through nodes that do not lie on one line, with an S-bend between each two."""
+    """Return a street through nodes that do not lie on one line, with an S-bend between each two.
+
+    direction: see `_s_bend`. course_nodes: their names, separated by spaces.
+    """
     names = course_nodes.split()
     course: list[str | Bend] = [names[0]]
     for begin, end in pairwise(names):

@@ -1,4 +1,4 @@
-"""Adds road markings: centre lines, lane lines, edge lines, turn arrows."""
+"""Add road markings: centre lines, lane lines, edge lines, turn arrows."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ def add_markings(network: RoadNetwork) -> RoadNetwork:
 
 
 def _road_markings(network: RoadNetwork, road: Road) -> Iterator[Marking]:
+    """Yield the lines along a road."""
     lines = [(t, road.centre_marking, road.centre_colour) for t in _centre_lines(road)]
     for lane in road.lanes:
         offset = -math.copysign(LINE_WIDTH / 2.0, lane.id) if lane.marking == "solid" else 0.0
@@ -39,6 +40,7 @@ def _road_markings(network: RoadNetwork, road: Road) -> Iterator[Marking]:
 
 
 def _centre_lines(road: Road) -> tuple[float, ...]:
+    """Return the t of the one or two centre lines."""
     return (-DOUBLE_LINE_OFFSET, DOUBLE_LINE_OFFSET) if road.centre_marking == "solid solid" else (0.0,)
 
 

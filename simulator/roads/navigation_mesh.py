@@ -27,8 +27,12 @@ MAX_POLYGON_LENGTH = 12.0  # metres along a street
 MERGE_DISTANCE = 0.02  # metres; closer corners are merged
 MIN_AREA = 0.01  # m^2
 WALKER_HEIGHT, WALKER_RADIUS, WALKER_CLIMB = 1.8, 0.3, 0.5  # metres
-POLYGON_BITS = 16
+POLYGON_BITS = 16  # of a polygon's index in a reference
 MAX_CORNERS = 6  # of a polygon, fixed by the format
+
+BOTTOM, TOP = -1.0, 1.0  # metres, heights between which the mesh lies
+NO_LINK = 0xFFFFFFFF
+LINK_SIZE = 12  # bytes, of the space for one link, which the client fills
 
 SET_HEADER = struct.Struct("<iii3fffii")
 TILE_HEADER = struct.Struct("<Ii")
@@ -101,7 +105,7 @@ def build_navigation_mesh(network: RoadNetwork) -> NavigationMesh:
 
 
 def add_street(mesh: NavigationMesh, road: Road, crossings: list[tuple[float, float]]) -> None:
-    """Add the bands of a street."""
+    """Add the bands of a street. crossings: first and last s of each."""
     stations = np.concatenate([road.stations(MAX_POLYGON_LENGTH), *crossings])
     stations = np.unique(np.round(stations, 3))
     left_back, left_front = walkable_band(road.border("left"), road.kerb("left"))
@@ -115,7 +119,10 @@ def add_street(mesh: NavigationMesh, road: Road, crossings: list[tuple[float, fl
 
 
 def walkable_band(back: float, kerb: float) -> tuple[float, float]:
-    """Return the t of the two edges, at the houses and at the kerb, between which pedestrians use a sidewalk."""
+    """Return the t of the two edges, at the houses and at the kerb, between which pedestrians use a sidewalk.
+
+    back, kerb: the t of the sidewalk's own edges.
+    """
     width = abs(back - kerb)
     shrink = min(1.0, width / (2.0 * (KERB_MARGIN + BACK_MARGIN)))
     outwards = np.sign(back - kerb)
@@ -123,7 +130,10 @@ def walkable_band(back: float, kerb: float) -> tuple[float, float]:
 
 
 def add_corner(mesh: NavigationMesh, kerb: np.ndarray, back: np.ndarray) -> None:
-    """Add the sidewalk around a corner of a junction, with the margins of the sidewalks that it joins."""
+    """Add the sidewalk around a corner of a junction, with the margins of the sidewalks that it joins.
+
+    kerb, back: see `road_network.Corner`.
+    """
     across = back - kerb
     width = np.linalg.norm(across, axis=1, keepdims=True)
     outwards = across / np.maximum(width, 1e-6)
@@ -139,9 +149,16 @@ def encode_mesh(mesh: NavigationMesh) -> bytes:
     low = np.min(mesh.points, axis=0)
     width, depth = np.max(mesh.points, axis=0) - low
     header = SET_HEADER.pack(
-        int.from_bytes(b"TESM", "little"), 1, 1, low[0], -1.0, low[1], width, depth, 1, 1 << POLYGON_BITS
+        int.from_bytes(b"TESM", "little"),  # "MSET" as a number, stored in little-endian order
+        1,  # version
+        1,  # tiles in the file
+        *(low[0], BOTTOM, low[1]),  # origin
+        width,  # of a tile
+        depth,
+        1,  # maximum number of tiles
+        1 << POLYGON_BITS,  # maximum number of polygons in a tile
     )
-    return header + TILE_HEADER.pack(1 << POLYGON_BITS, len(tile)) + tile
+    return header + TILE_HEADER.pack(1 << POLYGON_BITS, len(tile)) + tile  # the first value is the tile's reference
 
 
 def encode_tile(mesh: NavigationMesh) -> bytes:
@@ -155,27 +172,27 @@ def encode_tile(mesh: NavigationMesh) -> bytes:
         len(polygons),
         len(mesh.points),
         link_count,
-        len(polygons),
-        0,
-        int(firsts[-1]),
-        0,
-        0,
-        len(polygons),
+        len(polygons),  # detail meshes: one per polygon
+        0,  # additional corners of detail meshes
+        int(firsts[-1]),  # triangles of detail meshes
+        0,  # nodes of the bounding volume tree, which is left out
+        0,  # connections off the mesh
+        len(polygons),  # index of the first polygon that is such a connection
     )
     header = MESH_HEADER.pack(
-        int.from_bytes(b"VAND", "little"),
-        7,
-        0,
-        0,
-        0,
-        0,
+        int.from_bytes(b"VAND", "little"),  # "DNAV" as a number, stored in little-endian order
+        7,  # version
+        0,  # column of the tile
+        0,  # row of the tile
+        0,  # layer of the tile
+        0,  # id of the user's choice
         *counts,
         WALKER_HEIGHT,
         WALKER_RADIUS,
         WALKER_CLIMB,
-        *(low[0], -1.0, low[1]),
-        *(high[0], 1.0, high[1]),
-        1.0,
+        *(low[0], BOTTOM, low[1]),
+        *(high[0], TOP, high[1]),
+        1.0,  # quantisation factor of the bounding volume tree
     )
     points = np.insert(np.array(mesh.points, "<f4"), 1, 0.0, axis=1)
     return b"".join(
@@ -183,7 +200,7 @@ def encode_tile(mesh: NavigationMesh) -> bytes:
             header,
             points.tobytes(),
             *(encode_polygon(*polygon, near) for polygon, near in zip(polygons, neighbours, strict=True)),
-            bytes(12 * link_count),
+            bytes(LINK_SIZE * link_count),
             *(DETAIL.pack(0, first, 0, len(part)) for first, part in zip(firsts, triangles, strict=False)),
             *(bytes(triangle) for part in triangles for triangle in part),
         ]
@@ -191,9 +208,9 @@ def encode_tile(mesh: NavigationMesh) -> bytes:
 
 
 def encode_polygon(corners: list[int], area: int, neighbours: list[int]) -> bytes:
-    """Return one polygon, 32 bytes."""
+    """Return one polygon, 32 bytes. neighbours: see `NavigationMesh.neighbours`."""
     padding = [0] * (MAX_CORNERS - len(corners))
-    return POLYGON.pack(0xFFFFFFFF, *corners, *padding, *neighbours, *padding, AREA_FLAGS[area], len(corners), area)
+    return POLYGON.pack(NO_LINK, *corners, *padding, *neighbours, *padding, AREA_FLAGS[area], len(corners), area)
 
 
 def triangle_fan(count: int) -> list[tuple[int, int, int, int]]:

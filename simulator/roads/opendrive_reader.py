@@ -1,4 +1,4 @@
-"""Reads OpenDRIVE text as a road network, for towns that a client sends.
+"""Read OpenDRIVE text as a road network, for towns that a client sends.
 
 Lines and arcs, links, junctions, crosswalks and signals are read exactly. The rest is approximated: spirals and
 polynomials by short arcs and lines; the lanes and lane offset of a road are those in the middle of its longest
@@ -95,6 +95,7 @@ def _read_junction(node: Xml.Element, roads: Mapping[int, Road], signals: Mappin
 
 
 def _clockwise(roads: Mapping[int, Road], arms: set[Arm]) -> list[Arm]:
+    """Return the arms of a junction clockwise as seen from above."""
     ordered = sorted(arms, key=lambda arm: (arm.road, arm.contact))
     ends = np.array([arm_pose(roads[arm.road], arm.contact)[:2] for arm in ordered])
     away = ends - ends.mean(axis=0)
@@ -120,9 +121,9 @@ def _right_of_way(arms: Sequence[Arm], signals: Sequence[Signal]) -> tuple[str, 
 
 def _read_signals(root: Xml.Element, roads: Mapping[int, Road]) -> dict[int, Signal]:
     """Return the signals by id, counted from 1 in the order of the text."""
-    groups = _read_groups(root)
+    phases = _read_phases(root)
     found = [
-        _read_signal(node, roads[read_integer(road_node, "id")], groups.get(node.get("id", ""), 0))
+        _read_signal(node, roads[read_integer(road_node, "id")], phases.get(node.get("id", ""), 0))
         for road_node in root.iterfind("road")
         for node in road_node.iterfind("signals/signal")
     ]
@@ -130,7 +131,7 @@ def _read_signals(root: Xml.Element, roads: Mapping[int, Road]) -> dict[int, Sig
     return {count: replace(signal, id=count) for count, signal in enumerate(known, start=1)}
 
 
-def _read_signal(node: Xml.Element, road: Road, group: int) -> Signal | None:
+def _read_signal(node: Xml.Element, road: Road, phase: int) -> Signal | None:
     """Return one <signal>, None if its type is not supported or it governs no driving lanes."""
     kind = SIGNAL_KINDS.get(node.get("type", ""))
     lanes = _governed_lanes(node, road)
@@ -146,10 +147,10 @@ def _read_signal(node: Xml.Element, road: Road, group: int) -> Signal | None:
     if kind != "traffic_light":
         return Signal(0, kind, pose, road.id, s, lanes, stops, junction)
     reach = max(0.0, float((pose.location() - stops[0].location()) @ stops[0].right()))
-    return Signal(0, kind, pose, road.id, s, lanes, stops, junction, group, reach)
+    return Signal(0, kind, pose, road.id, s, lanes, stops, junction, phase, reach)
 
 
-def _read_groups(root: Xml.Element) -> dict[str, int]:
+def _read_phases(root: Xml.Element) -> dict[str, int]:
     """Return each light's phase by signal id: the position of its controller in the junction's list."""
     members = {
         node.get("id", ""): [control.get("signalId", "") for control in node.iterfind("control")]
@@ -172,6 +173,7 @@ def _governed_lanes(node: Xml.Element, road: Road) -> tuple[int, ...]:
 
 
 def _signal_pose(node: Xml.Element, road: Road, s: float) -> Transform:
+    """Return the pose of a <signal>, see `Signal.transform`."""
     inertial = node.find("positionInertial")
     if inertial is not None:
         yaw = wrap_degrees(math.degrees(-read_number(inertial, "hdg", 0.0)))
@@ -182,6 +184,7 @@ def _signal_pose(node: Xml.Element, road: Road, s: float) -> Transform:
 
 
 def _junction_ahead(road: Road, lanes: tuple[int, ...]) -> int:
+    """Return the id of the junction that the traffic on `lanes` is in or comes to, -1 if there is none."""
     if road.junction >= 0:
         return road.junction
     link = road.successor if lanes[0] < 0 else road.predecessor
@@ -189,6 +192,7 @@ def _junction_ahead(road: Road, lanes: tuple[int, ...]) -> int:
 
 
 def _read_crossings(nodes: Sequence[Xml.Element], roads: Mapping[int, Road]) -> Iterator[Crossing]:
+    """Yield the crosswalks of all <road>s outside junctions, with ids from 1 on."""
     count = 0
     for road_node in nodes:
         road = roads[read_integer(road_node, "id")]

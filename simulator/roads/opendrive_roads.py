@@ -1,4 +1,4 @@
-"""Reads the roads of an OpenDRIVE file: reference lines, lanes, links."""
+"""Read the roads of an OpenDRIVE file: reference lines, lanes, links."""
 
 from __future__ import annotations
 
@@ -55,6 +55,7 @@ def read_integer(node: Xml.Element, name: str) -> int:
 
 
 def _polynomial(node: Xml.Element, x: Scalar, suffix: str = "") -> Scalar:
+    """Return the value at x of the cubic whose coefficients are the attributes a to d, each with the suffix."""
     a, b, c, d = (read_number(node, letter + suffix, 0.0) for letter in "abcd")
     return a + x * (b + x * (c + x * d))
 
@@ -99,6 +100,7 @@ def _longest_section(node: Xml.Element, length: float) -> tuple[Xml.Element | No
 
 
 def _read_geometry(node: Xml.Element) -> Curve:
+    """Return one <geometry> of a planView; raise ValueError if it is too long."""
     start = read_number(node, "x"), -read_number(node, "y"), math.degrees(-read_number(node, "hdg"))
     length = read_number(node, "length")
     if length > MAX_GEOMETRY_LENGTH:
@@ -151,6 +153,7 @@ def _read_lanes(section: Xml.Element, side: str, within: float) -> tuple[Lane, .
 
 
 def _mark_kind(node: Xml.Element | None, double: str = "solid") -> str:
+    """Return the kind of a <roadMark>: "none", "solid", "broken", or `double` for a double solid line."""
     kind = node.get("type", "none") if node is not None else "none"
     if kind.count("solid") > 1:
         return double
@@ -158,12 +161,14 @@ def _mark_kind(node: Xml.Element | None, double: str = "solid") -> str:
 
 
 def _read_link(node: Xml.Element | None) -> Link | None:
+    """Return a <predecessor> or <successor> of a road, None if it is missing."""
     if node is None:
         return None
     return Link(node.get("elementType", "road"), read_integer(node, "elementId"), node.get("contactPoint", ""))
 
 
 def _read_speed(node: Xml.Element | None) -> float:
+    """Return the limit of a <speed> in km/h, DEFAULT_SPEED if there is none."""
     if node is None:
         return DEFAULT_SPEED
     try:

@@ -1,4 +1,4 @@
-"""Writes a road network as OpenDRIVE 1.4, the map format of CARLA's clients.
+"""Write a road network as OpenDRIVE 1.4, the map format of CARLA's clients.
 
 OpenDRIVE's y axis points left and its angles are radians that turn left, so y, t, headings and curvatures change
 sign. `simulator.roads.opendrive_reader.parse_opendrive` is the inverse.
@@ -33,19 +33,19 @@ def to_opendrive(network: RoadNetwork) -> str:
         signals[signal.road].append(signal)
     for road in network.roads.values():
         _add_road(root, road, crossings[road.id], signals[road.id])
-    groups = _light_groups(network.signals.values())
-    for (junction_id, group), lights in groups.items():
+    phases = _lights_by_phase(network.signals.values())
+    for (junction_id, phase), lights in phases.items():
         controller = _add(
             root,
             "controller",
-            id=_controller_id(junction_id, group),
-            name=f"{junction_id} phase {group}",
-            sequence=group,
+            id=_controller_id(junction_id, phase),
+            name=f"{junction_id} phase {phase}",
+            sequence=phase,
         )
         for light in lights:
             _add(controller, "control", signalId=light.id, type=0)
     for junction in network.junctions.values():
-        _add_junction(root, junction, [group for number, group in groups if number == junction.id])
+        _add_junction(root, junction, [phase for junction_id, phase in phases if junction_id == junction.id])
     Xml.indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + Xml.tostring(root, encoding="unicode") + "\n"
 
@@ -137,6 +137,7 @@ def _add_lane(parent: Xml.Element, lane: Lane) -> None:
 
 
 def _add_mark(parent: Xml.Element, kind: str, colour: str, lane_change: str) -> None:
+    """Add the <roadMark> of a lane. lane_change: "none", or "both" if vehicles may cross it from both sides."""
     _add(
         parent,
         "roadMark",
@@ -217,20 +218,22 @@ def _lateral(road: Road, s: float, pose: Transform) -> float:
     return float((inverse(road.pose(s)).matrix() @ (pose.x, pose.y, 0.0, 1.0))[1])
 
 
-def _light_groups(signals: Iterable[Signal]) -> Mapping[tuple[int, int], list[Signal]]:
-    """Return the traffic lights that are green together, by (junction, group)."""
-    groups: dict[tuple[int, int], list[Signal]] = defaultdict(list)
+def _lights_by_phase(signals: Iterable[Signal]) -> Mapping[tuple[int, int], list[Signal]]:
+    """Return the traffic lights that are green together, by (junction, phase)."""
+    phases: dict[tuple[int, int], list[Signal]] = defaultdict(list)
     for signal in signals:
         if signal.kind == "traffic_light":
-            groups[signal.junction, signal.group].append(signal)
-    return groups
+            phases[signal.junction, signal.phase].append(signal)
+    return phases
 
 
-def _controller_id(junction_id: int, group: int) -> int:
-    return 10 * junction_id + group
+def _controller_id(junction_id: int, phase: int) -> int:
+    """Return the id of the controller of one phase; a junction has at most 10."""
+    return 10 * junction_id + phase
 
 
-def _add_junction(parent: Xml.Element, junction: Junction, groups: list[int]) -> None:
+def _add_junction(parent: Xml.Element, junction: Junction, phases: list[int]) -> None:
+    """Add a junction with its connections, priorities and the controllers of its traffic lights' phases."""
     node = _add(parent, "junction", id=junction.id, name=f"junction {junction.id}")
     for connection in junction.connections:
         entry = _add(
@@ -246,5 +249,5 @@ def _add_junction(parent: Xml.Element, junction: Junction, groups: list[int]) ->
         for low in junction.connections:
             if high.incoming in junction.major and low.incoming not in junction.major:
                 _add(node, "priority", high=high.road, low=low.road)
-    for group in groups:
-        _add(node, "controller", id=_controller_id(junction.id, group), type=0, sequence=group)
+    for phase in phases:
+        _add(node, "controller", id=_controller_id(junction.id, phase), type=0, sequence=phase)

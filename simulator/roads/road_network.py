@@ -37,7 +37,7 @@ class Lane:
 
 @dataclass(frozen=True)
 class Link:
-    """What a road connects to. kind: "road" or "junction"; contact: "start" or "end" of that road."""
+    """What a road connects to. kind: "road" or "junction". contact: "start" or "end" of that road; "" at a junction."""
 
     kind: str
     id: int
@@ -49,7 +49,8 @@ class Road:
     """A street between two junctions, or (junction >= 0) one turning movement inside a junction.
 
     Roads inside a junction overlap: draw `Junction.surface` instead of them. They have one lane, -1.
-    left, right: lanes from the reference line outwards. speed: limit, km/h.
+    pieces: the reference line. left, right: lanes from it outwards. predecessor, successor: what is joined to its start
+    and end. junction: id of the junction that it is part of, -1 if none. speed: limit, km/h.
     centre_marking: line on the reference line: "none", "solid", "broken" or "solid solid" (a double line).
     centre_colour: "white" or "yellow"; all other lines are white.
     """
@@ -166,7 +167,7 @@ class Road:
 
 @dataclass(frozen=True)
 class Arm:
-    """A road's end at a junction. contact: "start" or "end" of the road."""
+    """A road's end at a junction. road: its id. contact: "start" or "end" of the road."""
 
     road: int
     contact: str
@@ -174,9 +175,10 @@ class Arm:
 
 @dataclass(frozen=True)
 class Connection:
-    """A turning movement, `from_lane` of road `incoming` to `to_lane` of `outgoing`, on lane -1 of `road`.
+    """A turning movement, from lane `from_lane` of road `incoming` to lane `to_lane` of road `outgoing`.
 
-    turn: "left", "straight" or "right".
+    road: the road inside the junction that it follows, on lane -1; all roads are given by id. turn: "left", "straight"
+    or "right".
     """
 
     id: int
@@ -223,8 +225,8 @@ class Junction:
 class Crossing:
     """A zebra crossing, from kerb to kerb.
 
-    s: its middle on the road. width: metres along s. outline: (4, 2), not closed.
-    stripes: (n, 4, 2), the painted bars. junction: the junction that it lies at, -1 if none.
+    road: id. s: its middle on the road. width: metres along s. outline: (4, 2), not closed.
+    stripes: (n, 4, 2), the painted bars. junction: id of the junction that it lies at, -1 if none.
     """
 
     id: int
@@ -240,7 +242,8 @@ class Crossing:
 class StopLine:
     """A line across the lanes that enter a junction. outline: (4, 2), not closed.
 
-    s: its middle on the road. lanes: those that it applies to. kind: "stop" (a solid line) or "yield" (a broken one).
+    road: id. s: its middle on the road. lanes: those that it applies to. kind: "stop" (a solid line) or "yield" (a
+    broken one).
     """
 
     road: int
@@ -257,7 +260,7 @@ class Signal:
     kind: "traffic_light", "stop", "yield" or "speed_limit". value: km/h of a speed limit, otherwise 0.
     transform: foot of the pole; its yaw is the direction that the face looks, towards the governed traffic.
     reach: length of the mast arm, metres to the left as seen by the governed traffic; 0 without an arm.
-    junction: -1 for a speed limit. group: lights of one junction with equal group are green together.
+    junction: id, -1 for a speed limit. phase: lights of one junction with equal phase are green together.
     road, s, lanes: where it takes effect, and for which lanes; except for a speed limit, s is that of the stop line.
     stops: one pose for each of `lanes`: on the lane's centre at s, looking along the traffic.
     """
@@ -270,7 +273,7 @@ class Signal:
     lanes: tuple[int, ...]
     stops: tuple[Transform, ...]
     junction: int = -1
-    group: int = 0
+    phase: int = 0
     reach: float = 0.0
     value: float = 0.0
 

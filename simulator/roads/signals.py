@@ -1,4 +1,4 @@
-"""Adds traffic control: zebra crossings, stop lines, traffic lights and signs."""
+"""Add traffic control: zebra crossings, stop lines, traffic lights and signs."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ MOUTH_GAP = 0.5  # metres from an arm's end to the first marking
 STOP_GAP = 1.0  # metres from a crossing to the stop line before it
 STOP_LINE_WIDTH = 0.4  # metres
 POLE_BEHIND_KERB = 0.6  # metres
-FAR_POLE = 4.5  # metres past the start of the arm straight ahead: beyond its crossing
-CROSSING_SHARE = 0.5  # of the arms of junctions without lights that have a crossing
+FAR_POLE = 4.5  # metres from the junction to a light's pole on the arm straight ahead: beyond its crossing
+CROSSING_SHARE = 0.5  # probability of a crossing at an arm of a junction without lights
 MID_BLOCK_LENGTH = 130.0  # metres; a longer road has a crossing halfway
 SPEED_SIGN_DISTANCE = 25.0  # metres after the junction that the traffic comes from
 MIN_SPEED_SIGN_ROAD = 70.0  # metres; a shorter road has no speed sign
@@ -32,7 +32,7 @@ def add_signals(network: RoadNetwork, rng: np.random.Generator) -> RoadNetwork:
     stop_lines: list[StopLine] = []
     signals: list[Signal] = []
     for junction in network.junctions.values():
-        groups = _groups(junction)
+        phases = _phases(junction)
         for arm in junction.arms:
             if junction.control == "none" or arm.road in junction.major:
                 continue
@@ -43,17 +43,19 @@ def add_signals(network: RoadNetwork, rng: np.random.Generator) -> RoadNetwork:
             kind = "yield" if junction.control == "yield" else "stop"
             line = stop_line_at(road, road.station(arm.contact, distance), road.lanes_towards(arm.contact), kind)
             stop_lines.append(line)
-            signals.append(_junction_signal(network.roads, junction, arm, line, groups[arm]))
+            signals.append(_junction_signal(network.roads, junction, arm, line, phases[arm]))
     signals += _speed_signs(network)
     by_id = {number: replace(signal, id=number) for number, signal in enumerate(signals, start=1)}
     return replace(network, signals=by_id, crossings=crossings, stop_lines=tuple(stop_lines))
 
 
 def _contact(network: RoadNetwork, crossing: Crossing) -> str:
+    """Return the end of its road, "start" or "end", that a crossing is nearer to."""
     return "start" if crossing.s < network.roads[crossing.road].length / 2.0 else "end"
 
 
 def _crossings(network: RoadNetwork, rng: np.random.Generator) -> Iterator[Crossing]:
+    """Yield the crossings at junctions, then those halfway along streets."""
     places: list[tuple[Road, float, int]] = []
     for junction in network.junctions.values():
         for arm in junction.arms:
@@ -66,7 +68,7 @@ def _crossings(network: RoadNetwork, rng: np.random.Generator) -> Iterator[Cross
 
 
 def crossing_at(road: Road, s: float, width: float, number: int, junction_id: int) -> Crossing:
-    """Return a zebra crossing centred at s, `width` metres along the road, from kerb to kerb."""
+    """Return a zebra crossing centred at s, `width` metres along the road, from kerb to kerb. number: its id."""
     s0, s1 = s - width / 2.0, s + width / 2.0
     left, right = road.kerb("left"), road.kerb("right")
     count = max(1, int((right - left + STRIPE_GAP) // (STRIPE_WIDTH + STRIPE_GAP)))
@@ -83,17 +85,18 @@ def stop_line_at(road: Road, s: float, lanes: tuple[int, ...], kind: str) -> Sto
     return StopLine(road.id, s, lanes, outline, kind)
 
 
-def _groups(junction: Junction) -> dict[Arm, int]:
+def _phases(junction: Junction) -> dict[Arm, int]:
     """Return each arm's phase, counted from 0; arms that face each other are green together."""
     facing = {(c.incoming, c.outgoing) for c in junction.connections if c.turn == "straight"}
-    groups: dict[Arm, int] = {}
+    phases: dict[Arm, int] = {}
     for arm in junction.arms:
-        partners = [other for other in groups if (arm.road, other.road) in facing]
-        groups[arm] = groups[partners[0]] if partners else len(set(groups.values()))
-    return groups
+        partners = [other for other in phases if (arm.road, other.road) in facing]
+        phases[arm] = phases[partners[0]] if partners else len(set(phases.values()))
+    return phases
 
 
-def _junction_signal(roads: Mapping[int, Road], junction: Junction, arm: Arm, line: StopLine, group: int) -> Signal:
+def _junction_signal(roads: Mapping[int, Road], junction: Junction, arm: Arm, line: StopLine, phase: int) -> Signal:
+    """Return the light or sign that governs an arm of a junction."""
     road = roads[arm.road]
     stops = tuple(road.lane_pose(lane, line.s) for lane in line.lanes)
     if junction.control == "lights":
@@ -102,7 +105,7 @@ def _junction_signal(roads: Mapping[int, Road], junction: Junction, arm: Arm, li
         reach = float((np.array([x, y]) - (stops[0].x, stops[0].y)) @ right)
         yaw = math.degrees(math.atan2(-ahead[1], -ahead[0]))
         pole = Transform(x, y, yaw=wrap_degrees(yaw))
-        return Signal(0, "traffic_light", pole, road.id, line.s, line.lanes, stops, junction.id, group, reach)
+        return Signal(0, "traffic_light", pole, road.id, line.s, line.lanes, stops, junction.id, phase, reach)
     pole = _roadside(road, line.lanes, line.s)
     return Signal(0, junction.control, pole, road.id, line.s, line.lanes, stops, junction.id)
 
@@ -138,6 +141,7 @@ def _far_pole(roads: Mapping[int, Road], junction: Junction, arm: Arm, line: Sto
 
 
 def _speed_signs(network: RoadNetwork) -> Iterator[Signal]:
+    """Yield a speed limit sign for each direction of every street that is long enough."""
     for road in network.streets:
         if road.length < MIN_SPEED_SIGN_ROAD:
             continue

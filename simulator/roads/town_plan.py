@@ -1,4 +1,4 @@
-"""Builds a road network from a plan: nodes and the streets between them."""
+"""Build a road network from a plan: nodes and the streets between them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,11 @@ FIRST_JUNCTION_ID = 10_000  # clients expect the ids of roads and junctions to b
 
 @dataclass(frozen=True)
 class Profile:
-    """A road's cross-section, the same on both sides of its axis. Metres; speed in km/h."""
+    """A road's cross-section, the same on both sides of its axis.
+
+    driving_lanes: number per side. parking, shoulder, sidewalk: widths in metres; 0: none. speed: limit, km/h.
+    centre_marking: see `Road`.
+    """
 
     driving_lanes: int
     parking: float
@@ -37,6 +41,7 @@ class Profile:
         return self.driving_lanes * LANE_WIDTH + self.parking + self.shoulder
 
 
+# driving_lanes, parking, shoulder, sidewalk, speed, centre_marking
 AVENUE = Profile(2, 0.0, 0.5, 3.5, 50.0, "solid solid")
 STREET = Profile(1, 0.0, 0.5, 3.0, 40.0, "broken")
 PARKING_STREET = Profile(1, 2.2, 0.0, 3.0, 30.0, "broken")
@@ -53,7 +58,7 @@ class Bend:
 
 @dataclass(frozen=True)
 class NamedStreet:
-    """A street through several nodes, given by name, with the bends between them."""
+    """A street. course: the names of the nodes that it goes through, with the bends between them."""
 
     name: str
     profile: Profile
@@ -64,7 +69,8 @@ class NamedStreet:
 class Plan:
     """Nodes by name (x, y in metres) and the streets that join them; three or four roads meet at each node.
 
-    controls: overrides, by node, of the junction control that `_control` derives from the roads.
+    centre_colour: of the centre lines, "white" or "yellow". controls: overrides, by node, of the junction control that
+    `_control` derives from the roads.
     """
 
     nodes: Mapping[str, tuple[float, float]]
@@ -75,7 +81,10 @@ class Plan:
 
 @dataclass(frozen=True)
 class _Segment:
-    """The part of a street between two nodes: a future road, before its ends are cut back for the junctions."""
+    """The part of a street between two nodes: a future road, before its ends are cut back for the junctions.
+
+    ends: names of the two nodes. curve: from one node to the other.
+    """
 
     name: str
     profile: Profile
@@ -140,6 +149,7 @@ def _arms(segments: Mapping[int, _Segment], node: str) -> list[Arm]:
 
 
 def _setback(segments: Mapping[int, _Segment], arms: Sequence[Arm], own: Arm) -> float:
+    """Return the setback of one of the arms of a junction, see `setback`."""
     others = [(_outward_yaw(segments, arm), segments[arm.road].profile.half_asphalt) for arm in arms if arm != own]
     return setback(_outward_yaw(segments, own), segments[own.road].profile.half_asphalt, others)
 

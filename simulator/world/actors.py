@@ -37,9 +37,9 @@ class Actor:
     angular_velocity: Vector = ZERO  # degrees/s
     acceleration: Vector = ZERO  # m/s^2
     box_centre: Vector = ZERO  # relative to the actor
-    box_extent: Vector = ZERO
-    label: int = 0
-    stream_id: int = 0
+    box_extent: Vector = ZERO  # half the box's sides
+    label: int = 0  # CARLA's label id, 0 for none
+    stream_id: int = 0  # of a sensor's data; 0: the actor sends none
 
     @property
     def type_id(self) -> str:
@@ -122,7 +122,7 @@ class Vehicle(Actor):
     steering_angle: float = 0.0  # of the front wheels, radians
     lights: int = 0  # bits of carla.VehicleLightState
     speed_limit: float = 50.0  # km/h
-    traffic_light: TrafficLight | None = None  # the light ahead that the vehicle is subject to
+    traffic_light: TrafficLight | None = None  # the light ahead that applies to the vehicle
 
     def halt(self) -> None:
         """Stop all motion."""
@@ -152,10 +152,10 @@ class Vehicle(Actor):
 class Walker(Actor):
     """A pedestrian; its origin is the centre of the body. `simulator.world.walker_motion` moves it."""
 
-    direction: Vector = (1.0, 0.0, 0.0)
-    speed: float = 0.0
+    direction: Vector = (1.0, 0.0, 0.0)  # in the world frame
+    speed: float = 0.0  # m/s
     jump: bool = False
-    placed: bool = False  # a client's navigation has set the pose since the last tick
+    placed: bool = False  # whether a client's navigation has set the pose since the last tick
     phase: float = 0.0  # of the walking cycle, 0..1
 
     def pack_state(self) -> bytes:
@@ -184,9 +184,9 @@ class TrafficLight(Actor):
     green_time: float = 10.0
     yellow_time: float = 3.0
     red_time: float = 2.0
-    elapsed: float = 0.0
+    elapsed: float = 0.0  # since the junction's current phase changed its state
     frozen: bool = False
-    pole_index: int = 0
+    pole_index: int = 0  # position among the lights of the junction
 
     def pack_state(self) -> bytes:
         """Return the id of the OpenDRIVE signal, the times and the state."""

@@ -17,7 +17,11 @@ WALKER_CONTROLLER = "controller.ai.walker"
 
 @dataclass(frozen=True)
 class Attribute:
-    """One attribute of a blueprint; all values are sent as strings."""
+    """One attribute of a blueprint; all values are sent as strings.
+
+    type: BOOL to COLOUR. value: the default. recommended: values to choose from, others are allowed. modifiable:
+    whether a client may set it.
+    """
 
     id: str
     type: int

@@ -44,7 +44,7 @@ def find_environment_objects(scenery: Scenery) -> list[EnvironmentObject]:
 def structures(scenery: Scenery) -> Iterator[EnvironmentObject]:
     """Yield the objects that are part of the fixed triangles: houses, walls, fences."""
     stage = scenery.stage
-    objects = stage.triangles.object[: stage.count]
+    objects = stage.triangles.object[: stage.num_fixed]
     order = np.argsort(objects, kind="stable")
     order = order[objects[order] > 0]
     if len(order) == 0:

@@ -1,4 +1,4 @@
-"""Ray casting: a camera image of one pixel measures the distance and the label of the first surface."""
+"""Cast rays by rendering: an image of one pixel shows the distance and the label of the first surface."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from simulator.drawing.renderer import Camera
+from simulator.drawing import renderer
 from simulator.geometry import Transform
 from simulator.protocol.encodings import Vector
 from simulator.world.world import World
@@ -26,8 +26,10 @@ def first_hit(world: World, start: np.ndarray, end: np.ndarray) -> tuple[Vector,
     pitch = math.degrees(math.asin(max(-1.0, min(1.0, ray[2] / length))))
     x, y, z = (float(value) for value in start)
     pose = Transform(x, y, z, pitch, yaw)
-    depth, labels = world.render([Camera(kind, pose, 1, 1, 1.0) for kind in ("depth", "semantic_segmentation")])
+    kinds = ("depth", "semantic_segmentation")
+    depth, labels = world.render([renderer.Camera(kind, pose, width=1, height=1, fov=1.0) for kind in kinds])
     distance = decode_depth(depth[0, 0])
+    # the sky has the largest depth; it is no surface
     if distance > min(length, 0.999 * MAX_DEPTH):
         return None
     x, y, z = (float(value) for value in start + ray / length * distance)

@@ -40,7 +40,7 @@ class TownRenderer(Protocol):
 
 @dataclass(frozen=True)
 class Town:
-    """One map with everything that the world needs of it."""
+    """One map with everything that the world needs of it. opendrive: its roads as OpenDRIVE text."""
 
     name: str
     network: RoadNetwork

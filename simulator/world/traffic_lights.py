@@ -18,15 +18,18 @@ from simulator.protocol.encodings import Vector
 from simulator.roads.road_network import Signal
 from simulator.world.actors import GREEN, RED, YELLOW, TrafficLight, Vehicle
 
-APPROACH_DISTANCE = 12.0  # metres before the stop line from which a vehicle is subject to its light
-OVERRUN_DISTANCE = 0.5  # metres past the stop line up to which a vehicle's front is still subject to its light
-MAX_LANE_OFFSET = 1.75  # metres from the lane's centre
+APPROACH_DISTANCE = 12.0  # metres before the stop line from which the light applies to a vehicle
+OVERRUN_DISTANCE = 0.5  # metres past the stop line up to which the light still applies to a vehicle's front
+MAX_LANE_OFFSET = 1.75  # metres from the lane's centre to the vehicle's
 MIN_HEADING_COSINE = math.cos(math.radians(45.0))  # between a vehicle and its lane
 
 
 @dataclass
 class JunctionCycle:
-    """The signal cycle of one junction. `index`: the current phase; `stage`: the state that it shows."""
+    """The signal cycle of one junction.
+
+    index: the current phase. stage: the state that its lights show. elapsed: seconds since they began to show it.
+    """
 
     phases: list[list[TrafficLight]]
     index: int = 0
@@ -73,9 +76,9 @@ class JunctionCycle:
 def make_cycles(lights: Iterable[TrafficLight]) -> list[JunctionCycle]:
     """Return one cycle for each junction that has lights."""
     cycles = []
-    by_junction = sorted(lights, key=lambda light: (light.signal.junction, light.signal.group, light.id))
-    for _, group in itertools.groupby(by_junction, key=lambda light: light.signal.junction):
-        phases = [list(phase) for _, phase in itertools.groupby(group, key=lambda light: light.signal.group)]
+    by_junction = sorted(lights, key=lambda light: (light.signal.junction, light.signal.phase, light.id))
+    for _, at_junction in itertools.groupby(by_junction, key=lambda light: light.signal.junction):
+        phases = [list(phase) for _, phase in itertools.groupby(at_junction, key=lambda light: light.signal.phase)]
         cycle = JunctionCycle(phases)
         for index, light in enumerate(cycle.lights):
             light.pole_index = index
@@ -94,6 +97,7 @@ def trigger_volume(signal: Signal) -> tuple[Vector, Vector]:
     if not signal.stops:
         return (0.0, 0.0, 0.0), (0.0, 0.0, 0.0)
     to_actor = inverse(actor_pose(signal))
+    # each 2 m before its stop line
     centres = [compose(to_actor, compose(stop, Transform(x=-2.0))) for stop in signal.stops]
     x = [centre.x for centre in centres]
     middle = (min(x) + max(x)) / 2.0, sum(centre.y for centre in centres) / len(centres), 1.0
@@ -102,7 +106,10 @@ def trigger_volume(signal: Signal) -> tuple[Vector, Vector]:
 
 @dataclass
 class StopIndex:
-    """Looks up the light that a vehicle has ahead. All lists have one entry per stop: a light and one of its lanes."""
+    """Looks up the light that a vehicle has ahead.
+
+    All fields have one entry per stop, that is, per light and lane: the light, and position and heading of the stop.
+    """
 
     lights: list[TrafficLight]
     x: np.ndarray
@@ -119,18 +126,18 @@ class StopIndex:
         return cls([light for light, _ in pairs], x, y, np.cos(yaw), np.sin(yaw))
 
     def light_ahead(self, vehicle: Vehicle) -> TrafficLight | None:
-        """Return the light that a vehicle is subject to, None if it is not just before a stop line."""
+        """Return the light that applies to a vehicle, None if the vehicle is not just before a stop line."""
         pose = vehicle.transform
         yaw = math.radians(pose.yaw)
         dx, dy = pose.x - self.x, pose.y - self.y
         front = dx * self.cos + dy * self.sin + vehicle.box_extent[0]
         lateral = np.abs(dy * self.cos - dx * self.sin)
         heading_cosine = math.cos(yaw) * self.cos + math.sin(yaw) * self.sin
-        subject = (
+        applies = (
             (front > -APPROACH_DISTANCE)
             & (front < OVERRUN_DISTANCE)
             & (lateral < MAX_LANE_OFFSET)
             & (heading_cosine > MIN_HEADING_COSINE)
         )
-        found = np.flatnonzero(subject)
+        found = np.flatnonzero(applies)
         return self.lights[found[0]] if len(found) else None

@@ -37,7 +37,7 @@ from simulator.world.blueprints import LIBRARY, Blueprint
 from simulator.world.town import Town
 from simulator.world.traffic_lights import StopIndex, actor_pose, make_cycles, trigger_volume
 
-STATE_STREAM = 1
+STATE_STREAM = 1  # id of the stream of episode states
 ASYNCHRONOUS_PERIOD = 0.05  # seconds between ticks in asynchronous mode if fixed_delta_seconds is not set
 MAX_MEASURED_DELTA = 0.5  # seconds that one tick simulates at most, however long ago the last tick was
 MAX_FIXED_DELTA = 10.0  # seconds that a client may set for a tick
@@ -83,12 +83,13 @@ class World:
     weather: Weather = field(default_factory=Weather)
     episode: int = 0
     frame: int = 0
-    elapsed: float = 0.0
+    elapsed: float = 0.0  # simulated seconds since the episode began
     actors: dict[int, Actor] = field(default_factory=dict)
-    last_id: int = 1
+    last_id: int = STATE_STREAM  # an actor's stream has the id of the actor
+    # on the monotonic clock
     started: float = field(default_factory=time.monotonic)
     last_tick: float = field(default_factory=time.monotonic)
-    ticks_paused_until: float = 0.0  # on the monotonic clock; no asynchronous ticks before
+    ticks_paused_until: float = 0.0  # no asynchronous ticks before
 
     def __post_init__(self) -> None:
         self.streams.open(STATE_STREAM, STATE_QUEUE_SIZE)

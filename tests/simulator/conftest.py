@@ -8,7 +8,7 @@ import carla
 
 from tests.harness.towns import running_stub_town
 
-DELTA = 0.05
+DELTA = 0.05  # simulated seconds per tick
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -48,8 +48,8 @@ def spawn(world):
     """
     library, actors = world.get_blueprint_library(), []
 
-    def spawn(name, transform=None, attach_to=None, **attributes):
-        blueprint = library.find(name)
+    def spawn(type_id, transform=None, attach_to=None, **attributes):
+        blueprint = library.find(type_id)
         for key, value in attributes.items():
             blueprint.set_attribute(key, str(value))
         transform = transform or world.get_map().get_spawn_points()[0]

@@ -8,7 +8,7 @@ import pytest
 from simulator.actor_catalogue import CATALOGUE
 from simulator.drawing.compositing import MAX_DEPTH, depth_image
 from simulator.drawing.mesh import ROAD, ROAD_LINE, SKY
-from simulator.drawing.models import Library, body_model
+from simulator.drawing.models import ModelLibrary, body_model_name
 from simulator.drawing.renderer import KINDS, Body, Camera, Renderer, mirror_view, view_of
 from simulator.drawing.sheet import PRESETS, light_states, place_traffic
 from simulator.drawing.street import triangulate
@@ -214,8 +214,8 @@ def test_the_mirror_view_shows_ground_points_at_the_same_place(networks, towns):
 
 @pytest.mark.parametrize("type_id", CATALOGUE)
 def test_bodies_fill_their_bounding_boxes(type_id):
-    library = Library()
-    model = library.model(body_model(type_id, 0.0, 0.0))
+    library = ModelLibrary()
+    model = library.model(body_model_name(type_id, 0.0, 0.0))
     points = library.triangles.vertices[model.first[0] : model.last[0]].reshape(-1, 3)
     low, high = points.min(axis=0), points.max(axis=0)
     length, width, height = (2 * half for half in CATALOGUE[type_id].extent)
@@ -227,7 +227,7 @@ def test_bodies_fill_their_bounding_boxes(type_id):
 
 
 def test_coarser_levels_have_fewer_triangles():
-    library = Library()
+    library = ModelLibrary()
     for name in (
         "vehicle vehicle.tesla.model3 parked",
         "tree maple 0",

@@ -137,7 +137,7 @@ def test_waypoint_finds_the_light_ahead_and_its_group(network, client_map):
     (found,) = waypoint.get_landmarks_of_type(30.0, "1000001")
     assert int(found.id) == light.id
     assert found.distance == pytest.approx(20.0, abs=0.01)
-    together = {s.id for s in network.signals.values() if (s.junction, s.group) == (light.junction, light.group)}
+    together = {s.id for s in network.signals.values() if (s.junction, s.phase) == (light.junction, light.phase)}
     assert {int(landmark.id) for landmark in client_map.get_landmark_group(found)} == together
 
 
@@ -181,7 +181,7 @@ def test_reader_restores_what_the_writer_wrote(network):
     assert len(others) == len(network.signals)
     for signal in network.signals.values():
         other = others[signal.kind, signal.road, signal.lanes]
-        assert (other.junction, other.group, other.value) == (signal.junction, signal.group, signal.value)
+        assert (other.junction, other.phase, other.value) == (signal.junction, signal.phase, signal.value)
         assert other.reach == pytest.approx(signal.reach, abs=1e-6)
         np.testing.assert_allclose(other.transform.matrix(), signal.transform.matrix(), atol=1e-6)
         for stop, other_stop in zip(signal.stops, other.stops, strict=True):

@@ -239,7 +239,7 @@ def test_only_arms_that_face_each_other_are_green_together(network):
         for light in lights:
             for other in lights:
                 if light is not other:
-                    assert (light.group == other.group) == ((light.road, other.road) in straight)
+                    assert (light.phase == other.phase) == ((light.road, other.road) in straight)
 
 
 def test_minor_roads_of_junctions_without_lights_have_signs(network):
