@@ -28,7 +28,7 @@ from recording.scene import Scene
 from recording.sensors import ExtraSensor, Pose, RigSettings, camera_rig
 from recording.server import Server, open_server
 from recording.supervisor import continue_in_child, graceful_shutdown
-from recording.synchronous_mode import synchronous_mode, traffic_manager
+from recording.synchronous_mode import synchronous_mode, tick, traffic_manager
 from recording.town import find_towns, load_town
 from recording.traffic import TrafficSettings, spawn_traffic
 from recording.weather import require_weathers
@@ -153,7 +153,7 @@ def open_scene(server: Server, town: str, seed: int) -> Iterator[Scene]:
         if VEHICLES or DRIVING == "autopilot":
             manager = stack.enter_context(traffic_manager(server, seed))
         vehicle = spawn_ego_vehicle(world, VEHICLE, seed)
-        world.tick(TIMEOUT)  # so that the client knows where the vehicle is and traffic keeps its distance
+        tick(world, TIMEOUT)  # so that the client knows where the vehicle is and traffic keeps its distance
         spawn_traffic(server, world, manager, TrafficSettings(VEHICLES, WALKERS, seed))
         driver: Driver
         if DRIVING == "teleport":

@@ -7,11 +7,10 @@ from recording.ego_vehicle import Driver
 from recording.preview import RecordingCounts
 from recording.sensors import Rig
 from recording.server import LOADING_SECONDS, Server
-from recording.supervisor import time_limit
+from recording.synchronous_mode import tick
 from recording.weather import weather_preset
 
 SETTLING_TICKS = 3  # ticks after a change of weather until wet roads and shadows show the new one
-HANGING_TIMEOUTS = 3  # a tick that takes this many timeouts counts as hanging
 
 
 @dataclass
@@ -35,7 +34,7 @@ class Scene:
         """Drive on for this many ticks, at least one, and return the number of the last frame."""
         for _ in range(ticks):
             self.driver.advance()
-            frame = self._tick(self.server.timeout)
+            frame = tick(self.world, self.server.timeout)
         return frame
 
     def change_weather(self, name: str) -> None:
@@ -43,17 +42,13 @@ class Scene:
         self.world.set_weather(weather_preset(name))
         for _ in range(SETTLING_TICKS):
             if self._has_rendered:
-                self._tick(self.server.timeout)
+                tick(self.world, self.server.timeout)
             else:
                 self._render_first_image()
 
     def _render_first_image(self) -> None:
         """Tick once, and wait as long as a town needs for its first image."""
         with self.server.extended_timeout(LOADING_SECONDS):
-            self.rig.read(self._tick(LOADING_SECONDS))
+            self.rig.read(tick(self.world, LOADING_SECONDS))
         self.rig.dropped = 0  # it does not matter whether this image came in time
         self._has_rendered = True
-
-    def _tick(self, timeout: float) -> int:
-        with time_limit(HANGING_TIMEOUTS * timeout):
-            return self.world.tick(timeout)

@@ -7,10 +7,12 @@ from typing import Any
 from tqdm import tqdm
 
 from recording.server import Server, free_port
+from recording.supervisor import time_limit
 from segmentation.errors import UserError
 
 ROLE = "street_recorder"  # role_name of every actor that a recorder spawns; it identifies them for cleanup
 SILENT_SECONDS = 2.0  # if no tick comes for so long, the client that made the server synchronous is gone
+HANGING_TIMEOUTS = 3  # a tick that takes this many timeouts counts as hanging
 DESTRUCTION_ORDER = {"sensor": 0, "controller": 1}  # by the first part of the type; everything else comes last
 
 
@@ -42,6 +44,12 @@ def synchronous_mode(server: Server, frames_per_second: float) -> Iterator[Any]:
         if server.answers():
             _destroy_own_actors(server, world)
             world.apply_settings(previous)
+
+
+def tick(world: Any, timeout: float) -> int:
+    """Advance the world by one frame and return its number. End this process if the tick hangs."""
+    with time_limit(HANGING_TIMEOUTS * timeout):
+        return world.tick(timeout)
 
 
 @contextmanager

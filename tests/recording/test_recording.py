@@ -1,7 +1,9 @@
 """Whole recordings of the embedded town with the real client."""
 
+import contextlib
 import re
 import signal
+import subprocess
 
 import carla
 import cv2
@@ -73,8 +75,14 @@ def test_same_command_continues_and_then_has_nothing_left_to_do(stub_town, start
 
 
 def test_autopilot_drives_and_its_speed_is_recorded(stub_town, start_recorder, tmp_path):
-    recorder = start_recorder(stub_town, tmp_path, "--driving", "autopilot", "--images", 12, "--keep-metres", 1)
-    assert recorder.wait() == 0, recorder.output
+    for _ in range(3):
+        recorder = start_recorder(stub_town, tmp_path, "--driving", "autopilot", "--images", 12, "--keep-metres", 1)
+        # A tick of the carla package can hang, see recording/supervisor.py; the same command then continues.
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            assert recorder.wait() == 0, recorder.output
+            break
+        recorder.kill()
+    assert recorder.process.returncode == 0, recorder.output
     rows = assert_complete(tmp_path)
     assert max(float(row["speed"]) for row in rows) > 3
     locations = np.array([[float(row["x"]), float(row["y"])] for row in rows])
