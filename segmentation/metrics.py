@@ -39,5 +39,5 @@ def mean_iou(confusion: ConfusionMatrix) -> float:
 
 def pixel_accuracy(confusion: ConfusionMatrix) -> float:
     """Return the share of the pixels that are right; NaN without pixels."""
-    total = confusion.sum()
-    return float(np.diag(confusion).sum() / total) if total else float("nan")
+    total = int(confusion.sum())
+    return int(np.trace(confusion)) / total if total else float("nan")

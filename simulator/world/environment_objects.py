@@ -86,4 +86,4 @@ def make_object(
 
 def most_common(labels: np.ndarray) -> int:
     """Return the label that occurs most often."""
-    return int(np.bincount(labels).argmax())
+    return int(np.argmax(np.bincount(labels)))

@@ -120,4 +120,4 @@ class SpeedLimits:
     def at(self, x: float, y: float) -> float:
         """Return the speed limit at a point, km/h."""
         distance = np.square(self._points - (x, y)).sum(axis=1)
-        return self._limits[int(distance.argmin())]
+        return self._limits[int(np.argmin(distance))]
