@@ -39,11 +39,11 @@ from segmentation.types import Size
 
 # ------------------------------------------------------------------------- what most people change
 HOST = "127.0.0.1"  # address of the CARLA server
-PORT = 2000  # its first port; if nothing listens there on this machine, the embedded town starts on a free port
+PORT = 2000  # its port; if nothing listens there on this machine, the embedded town starts on a free one
 OUTPUT = Path("dataset")  # dataset folder; created if missing
-TOWNS: tuple[str, ...] = ()  # towns to record, one after the other; none: the one that the server has loaded
-WEATHERS: tuple[str, ...] = ("ClearNoon",)  # CARLA's weather presets; every town is recorded in each
-IMAGES = 200  # per camera, town and weather
+TOWNS: tuple[str, ...] = ()  # such as Eastfield, Millbrook, Westgate of the embedded town; none: the one that is loaded
+WEATHERS: tuple[str, ...] = ("ClearNoon",)  # CARLA's presets; every town is recorded in each
+IMAGES = 200  # how many to record per camera, town and weather
 SIZE: Size = (360, 240)  # width and height of the images, pixels
 VEHICLES = 40  # other vehicles, half of them cars
 WALKERS = 60  # pedestrians
@@ -54,7 +54,7 @@ CAMERAS: tuple[Pose, ...] = (
     (1.2, 0.0, 1.7, 0.0, 0.0, 0.0),
 )  # six numbers per camera: x forward, y right, z up in metres from the vehicle; pitch, yaw, roll in degrees
 FIELD_OF_VIEW = 90.0  # horizontal, degrees
-EXTRA_SENSORS: tuple[ExtraSensor, ...] = ()  # to record besides colour and label ids, such as depth and instance
+EXTRA_SENSORS: tuple[ExtraSensor, ...] = ()  # sensors to record besides colour and label ids
 
 # ----------------------------------------------------------------------------------------- driving
 DRIVING: Literal["teleport", "autopilot"] = "teleport"  # teleport: from waypoint to waypoint, never stuck
@@ -67,12 +67,12 @@ VEHICLE = "vehicle.tesla.model3"  # blueprint of the ego vehicle, which carries 
 KEEP_METRES = 4.0  # keep an image if its camera has moved this far since the last kept one
 KEEP_CHANGE = 0.1  # or if this share of its labels has changed, 0 to 1
 RARE_LABELS: tuple[str, ...] = ("Pedestrians", "Rider", "TrafficLight", "TrafficSigns")  # names in labels.csv
-RARE_SHARE = 0.0  # 0 to 1: share of the images that must show each of them; until then, others are skipped
+RARE_SHARE = 0.0  # 0 to 1: share of the images that should show each of them; others are skipped, 30 in a row at most
 RARE_PIXELS = 0.001  # 0 to 1: an image shows a label if at least this share of its pixels has it
 
 # ----------------------------------------------------------------------------- server, this machine
 TIMEOUT = 20.0  # seconds to wait for an answer or an image before giving up
-FRAMES_PER_SECOND = 20.0  # of simulated time; the Traffic Manager needs 10 or more
+FRAMES_PER_SECOND = 20.0  # of simulated time; CARLA recommends 10 or more for the Traffic Manager
 WRITERS = 2  # threads that compress and write files; use as many as cores
 SMALL_FILES = False  # images are a sixth smaller, but take several times longer to compress
 WINDOW = True  # show a preview if there is a display; Escape stops the recording
@@ -81,7 +81,7 @@ WINDOW = True  # show a preview if there is a display; Escape stops the recordin
 def main() -> None:
     """Find a server, record every town in every weather, and leave the server as it was."""
     check_constants()
-    continue_in_child()
+    continue_in_child()  # the carla package can crash or hang, which the parent process then reports
     with graceful_shutdown(), ExitStack() as stack:
         # Check everything that can be checked before the server starts: a town takes a while to load.
         require_weathers(WEATHERS)
@@ -110,7 +110,9 @@ def check_constants() -> None:
     flags.require_at_least(0, vehicles=VEHICLES, walkers=WALKERS, jump_metres=JUMP_METRES, seed=SEED)
     flags.require_at_least(0, keep_metres=KEEP_METRES, keep_change=KEEP_CHANGE)
     flags.require_at_least(0.1, timeout=TIMEOUT, step_metres=STEP_METRES, field_of_view=FIELD_OF_VIEW)
-    for flag, share in (("--rare-share", RARE_SHARE), ("--rare-pixels", RARE_PIXELS)):
+    if not 1 <= PORT <= 65535:
+        raise UserError(f"--port is {PORT}; use a number from 1 to 65535")
+    for flag, share in (("--keep-change", KEEP_CHANGE), ("--rare-share", RARE_SHARE), ("--rare-pixels", RARE_PIXELS)):
         if not 0 <= share <= 1:
             raise UserError(f"{flag} is {share}; use 0 to 1")
     if not CAMERAS or not WEATHERS:
@@ -120,7 +122,10 @@ def check_constants() -> None:
 
 
 def record_town(server: Server, town: str, writer: Writer, preview: Preview, progress: tqdm) -> None:
-    """Record a town in every weather that lacks images."""
+    """Record a town in every weather that lacks images.
+
+    A drive is one weather; a run is what one camera sees of it.
+    """
     frame_log = writer.frame_log
     drives = [runs_of(town, weather, server.version) for weather in dict.fromkeys(WEATHERS)]
     for run in chain(*drives):

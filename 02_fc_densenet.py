@@ -3,7 +3,7 @@
     python 02_fc_densenet.py                        train on dataset/ with the constants below
     python 02_fc_densenet.py --epochs 40            any constant is a flag too
     python 02_fc_densenet.py --check                only check the dataset folder
-    python 02_fc_densenet.py --resume               continue an interrupted run
+    python 02_fc_densenet.py --resume               continue an interrupted training
 
 The best network by validation mean IoU is saved in models/, with its curves; 03_inference.py uses it.
 """
@@ -29,20 +29,20 @@ if TYPE_CHECKING:
 
 # ------------------------------------------------------------------------- what most people change
 DATASET = Path("dataset")  # folder with rgb/, seg_raw/ and labels.csv
-ARCHITECTURE: Architecture = "fc_densenet"  # or unet, segnet, pspnet, deeplabv3plus, enet
-VARIANT = "light"  # for laptops; docs/networks.md names the papers' own, such as 103 of fc_densenet
+ARCHITECTURE: Architecture = "fc_densenet"  # the network: fc_densenet, unet, segnet, pspnet, deeplabv3plus or enet
+VARIANT = "light"  # light for laptops, or one of the paper's, such as 103 of fc_densenet; see docs/networks.md
 SIZE: Size = (240, 160)  # width and height that images are resized to, pixels; keep their proportions
 EPOCHS = 15  # how often every image is seen; more is better and takes longer
 BATCH_SIZE = 2  # images per step; small batches learn faster from few images, GPUs want 8 or more
 AUGMENT = False  # also zoom, mirror and recolour training images; only pays off in long training
-START_FROM: Path | None = None  # model file whose weights to start from, of a network like this one
-RESUME = False  # continue an interrupted run from NAME_last.keras; give the same flags as before
+START_FROM: Path | None = None  # model file to take weights from; same ARCHITECTURE, VARIANT and filters
+RESUME = False  # continue an interrupted training; give the same flags as before
 CHECK = False  # check the dataset folders, then stop
 
 # ---------------------------------------------------------------------------------------- data, output
-VALIDATION: Path | None = None  # folder to validate on; None: hold out runs of DATASET
+VALIDATION: Path | None = None  # folder to validate on; None: hold out recording runs of DATASET
 VALIDATION_SHARE = 0.15  # of the images, in whole recording runs, if VALIDATION is None
-MODEL: Path | None = None  # best model; NAME_last.keras and curves lie beside it; None: models/ARCHITECTURE.keras
+MODEL: Path | None = None  # best model; for x.keras, x_last.keras is for RESUME; None: models/ARCHITECTURE.keras
 SEED = 1  # determines weights, split, order and augmentation
 
 # -------------------------------------------------------------------------------------------- network
@@ -50,7 +50,7 @@ WIDTH: float | None = None  # share of the paper's filters, all but fc_densenet;
 GROUPS: int | None = None  # fc_densenet: dense blocks on the way down, each halves the size; None: the variant's
 GROWTH_RATE: int | None = None  # fc_densenet: filters that each layer adds; None: the variant's
 LAYERS_PER_BLOCK: int | None = None  # fc_densenet; None: the variant's
-OUTPUT_STRIDE: Literal[8, 16] | None = None  # deeplabv3plus: pixels per step of the deepest features; None: 16
+OUTPUT_STRIDE: Literal[8, 16] | None = None  # deeplabv3plus: how much smaller the deepest features are; None: 16
 ENCODER_WEIGHTS: str | None = None  # "imagenet", or a file of keras.applications; docs/training.md says for which
 
 # ----------------------------------------------------------------------------- recipe, in segmentation/recipes.py
@@ -77,7 +77,7 @@ def main() -> None:
     if CHECK:
         return
     split = open_split(DATASET, VALIDATION, VALIDATION_SHARE, SEED)
-    load_keras(THREADS)  # takes seconds, so it comes after flags and data are known to be right
+    load_keras(THREADS)  # takes seconds, so it comes after everything that can be checked without it
     train(split, reports[0].class_pixels)
 
 
@@ -98,8 +98,8 @@ def train(split: Split, class_pixels: np.ndarray) -> None:
     files = ModelFiles(MODEL or Path("models", f"{ARCHITECTURE}.keras"))
     recipe = chosen_recipe()
 
-    weights = class_weights(class_pixels, recipe.class_weighting)
-    load = partial(DataLoader, size=SIZE, batch_size=BATCH_SIZE, class_weights=weights, threads=READERS)
+    loss_weights = class_weights(class_pixels, recipe.class_weighting)
+    load = partial(DataLoader, size=SIZE, batch_size=BATCH_SIZE, class_weights=loss_weights, threads=READERS)
     training = load(split.training, split.label_table, training=True, augment=AUGMENT, crop=recipe.crop, seed=SEED)
     validation = load(split.validation, split.label_table)
 
@@ -182,6 +182,7 @@ def run_settings(split: Split) -> dict[str, str]:
 
 def check_constants() -> None:
     """Refuse impossible constants before any long work."""
+    chosen_recipe()  # refuses an unknown variant
     require_at_least(1, size=SIZE, crop=CROP, epochs=EPOCHS, batch_size=BATCH_SIZE, threads=THREADS, readers=READERS)
     require_at_least(0, seed=SEED, learning_rate=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
     require_at_least(0, class_weighting=CLASS_WEIGHTING)
@@ -189,6 +190,12 @@ def check_constants() -> None:
         raise UserError(f"--seed is {SEED}; use less than 2**32")
     if not 0 < VALIDATION_SHARE < 1:
         raise UserError(f"--validation-share is {VALIDATION_SHARE}; use a number between 0 and 1")
+    if GROUPS and 2**GROUPS > max(SIZE):
+        raise UserError(
+            f"--groups is {GROUPS}, too many for --size {SIZE[0]} {SIZE[1]}: each halves the image; use fewer"
+        )
+    if START_FROM and not START_FROM.is_file():
+        raise UserError(f"--start-from is {START_FROM}, which does not exist; name a model file")
     if MODEL and MODEL.suffix != ".keras":
         raise UserError(f"--model is {MODEL}; its name must end in .keras")
 

@@ -65,7 +65,7 @@ def main() -> None:
         print_iou(scores, class_names, f"{model_file} on {IMAGES}")
     print(f"Model: {model_file}   results: {OUTPUT}   panels to look at: {OUTPUT / PANEL}")
     if problems:
-        raise UserError("\n".join(["not all files could be used:", *problems]))
+        raise UserError("\n".join(["the images are segmented, but:", *problems]))
 
 
 def check_constants() -> None:

@@ -82,7 +82,7 @@ class FrameFilter:
         if self._rejected_in_a_row == MAX_REJECTED_IN_A_ROW:
             raise UserError(
                 f"{MAX_REJECTED_IN_A_ROW} frames in a row were too similar to keep; lower --keep-metres and "
-                "--keep-change, or use --driving teleport"
+                "--keep-change or, with autopilot, use --driving teleport"
             )
         return False
 

@@ -175,11 +175,11 @@ def test_killed_and_resumed_training_equals_an_uninterrupted_one(make_dataset, t
     done = len(history_of(last)["loss"])
     assert 0 < done < 8
     status, output = run_script("02_fc_densenet.py", *common, "--model", model, "--resume", "--seed", 7)
-    assert status == 1 and "was trained with another seed" in output
+    assert status == 1 and "was trained with a different seed" in output
     for kind in ("rgb", "seg_raw"):
         (folder / kind / f"{kind}_extra.png").write_bytes(next((folder / kind).iterdir()).read_bytes())
     status, output = run_script("02_fc_densenet.py", *common, "--model", model, "--resume")
-    assert status == 1 and "was trained with another set of images" in output
+    assert status == 1 and "was trained with a different set of images" in output
     for kind in ("rgb", "seg_raw"):
         (folder / kind / f"{kind}_extra.png").unlink()
     status, output = run_script("02_fc_densenet.py", *common, "--model", model, "--resume")

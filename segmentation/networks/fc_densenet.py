@@ -103,15 +103,15 @@ def configure(
     dropout: float | None = None,
 ) -> Config:
     """Return the variant's config, changed by the given values; raise `UserError` for impossible ones."""
-    for value, what in (
+    for value, flag in (
         (groups, "groups"),
-        (growth_rate, "growth rate"),
-        (layers_per_block, "layers per block"),
+        (growth_rate, "growth-rate"),
+        (layers_per_block, "layers-per-block"),
     ):
         if value is not None and value < 1:
-            raise UserError(f"{what} is {value}; use 1 or more")
+            raise UserError(f"--{flag} is {value}; use 1 or more")
     if dropout is not None and not 0 <= dropout < 1:
-        raise UserError(f"dropout is {dropout}; use 0 (none) to below 1")
+        raise UserError(f"--dropout is {dropout}; use 0 (none) to below 1")
     config = choose_config("FC-DenseNet", CONFIGS, variant, growth_rate=growth_rate, dropout=dropout)
     depths = config.down_layers
     if groups is not None:

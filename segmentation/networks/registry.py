@@ -98,5 +98,5 @@ def find_entry(architecture: str, variant: str) -> Entry:
     """Return the table's row; raise `UserError` for an unknown variant."""
     variants = [name for known, name in REGISTRY if known == architecture]
     if variant not in variants:
-        raise UserError(f"variant {variant!r}: no such {architecture}; use one of {', '.join(variants)}")
+        raise UserError(f"--variant is {variant}; use one of {', '.join(variants)} for {architecture}")
     return REGISTRY[architecture, variant]

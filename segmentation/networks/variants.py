@@ -20,9 +20,9 @@ def choose_config(
     Raise `UserError` for an unknown name, and for a width that leaves no filters.
     """
     if name not in configs:
-        raise UserError(f"variant {name!r}: no such {network}; use one of {', '.join(configs)}")
+        raise UserError(f"--variant is {name}; use one of {', '.join(configs)} for {network}")
     if width is not None and not width > 0:
-        raise UserError(f"width is {width}; use a number above 0, 1 for the paper's number of filters")
+        raise UserError(f"--width is {width}; use a number above 0, 1 for the paper's number of filters")
     given = {key: value for key, value in {"width": width, **changes}.items() if value is not None}
     return replace(configs[name], **given)
 

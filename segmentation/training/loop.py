@@ -31,7 +31,7 @@ def fit(
     training.start_epoch(completed)
     stop_on_interrupt = StopOnInterrupt()
     if completed < epochs:
-        print("The first step takes 5 to 40 seconds, because the network is traced and compiled before it")
+        print("The first step takes 5 to 40 seconds, on JAX longer: the network is traced and compiled before it")
     trained.network.fit(
         training,
         validation_data=validation,

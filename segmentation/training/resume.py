@@ -17,5 +17,5 @@ def resume(path: Path, settings: Mapping[str, str], label_table: LabelTable) -> 
     changed = [name for name in settings if trained.settings.get(name) != settings[name]]
     if changed or trained.label_table != label_table:
         what = ", ".join(changed) or "labels.csv"
-        raise UserError(f"{path}: was trained with another {what}; give the same, or train without --resume")
+        raise UserError(f"{path}: was trained with a different {what}; give the same, or train without --resume")
     return trained
