@@ -190,10 +190,8 @@ def check_constants() -> None:
         raise UserError(f"--seed is {SEED}; use less than 2**32")
     if not 0 < VALIDATION_SHARE < 1:
         raise UserError(f"--validation-share is {VALIDATION_SHARE}; use a number between 0 and 1")
-    if GROUPS and 2**GROUPS > max(SIZE):
-        raise UserError(
-            f"--groups is {GROUPS}, too many for --size {SIZE[0]} {SIZE[1]}: each halves the image; use fewer"
-        )
+    if GROUPS and max(SIZE) < 2**GROUPS:
+        raise UserError(f"--groups is {GROUPS}, too many for {SIZE[0]}x{SIZE[1]}: each halves the size; use fewer")
     if START_FROM and not START_FROM.is_file():
         raise UserError(f"--start-from is {START_FROM}, which does not exist; name a model file")
     if MODEL and MODEL.suffix != ".keras":
