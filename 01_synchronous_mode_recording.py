@@ -65,7 +65,7 @@ VEHICLE = "vehicle.tesla.model3"  # blueprint of the ego vehicle, which carries 
 
 # ---------------------------------------------------------------------------- which frames are kept
 KEEP_METRES = 4.0  # keep an image if its camera has moved this far since the last kept one
-KEEP_CHANGE = 0.1  # or if this share of its labels has changed, 0 to 1
+KEEP_CHANGE = 0.1  # or if this share of its labels has changed, 0 to 1; above 1: never
 RARE_LABELS: tuple[str, ...] = ("Pedestrians", "Rider", "TrafficLight", "TrafficSigns")  # names in labels.csv
 RARE_SHARE = 0.0  # 0 to 1: share of the images that should show each of them; others are skipped, 30 in a row at most
 RARE_PIXELS = 0.001  # 0 to 1: an image shows a label if at least this share of its pixels has it
@@ -112,7 +112,7 @@ def check_constants() -> None:
     flags.require_at_least(0.1, timeout=TIMEOUT, step_metres=STEP_METRES, field_of_view=FIELD_OF_VIEW)
     if not 1 <= PORT <= 65535:
         raise UserError(f"--port is {PORT}; use a number from 1 to 65535")
-    for flag, share in (("--keep-change", KEEP_CHANGE), ("--rare-share", RARE_SHARE), ("--rare-pixels", RARE_PIXELS)):
+    for flag, share in (("--rare-share", RARE_SHARE), ("--rare-pixels", RARE_PIXELS)):
         if not 0 <= share <= 1:
             raise UserError(f"{flag} is {share}; use 0 to 1")
     if not CAMERAS or not WEATHERS:
