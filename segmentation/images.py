@@ -1,4 +1,4 @@
-"""Read, write and resize images and label ids. Every failure names the file."""
+"""Read, write and resize images. Every failure names the file."""
 
 import io
 from pathlib import Path
@@ -6,51 +6,25 @@ from typing import Any
 
 import cv2
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from segmentation.atomic_write import atomic_write
 from segmentation.errors import UserError
-from segmentation.labels import LabelTable
+from segmentation.image_files import decode_image, require_one_image
 from segmentation.types import Size, UInt8Array
 
 
 def read_image(path: Path) -> UInt8Array:
     """Return an RGB image (height, width, 3), rotated as its EXIF orientation says.
 
-    Raise `UserError` for an empty or unreadable file, or one with more than 8 bits per channel.
+    Raise `UserError` for an empty, damaged or unreadable file, one of several images, one with more than 8 bits per
+    channel, and one that is too large.
     """
-    image = _open(path)
-    if image.mode.startswith(("I", "F")):
-        raise UserError(f"{path}: has more than 8 bits per channel; save it with 8")
-    return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
-
-
-def read_ids(path: Path) -> UInt8Array:
-    """Return the label ids (height, width) of an 8-bit file.
-
-    With 3 or 4 channels the id is in the red one, as CARLA delivers it; the indices of a palette file are its ids.
-    Raise `UserError` for an empty or unreadable file, or one of another depth.
-    """
-    pixels = np.asarray(_open(path))
-    if pixels.dtype == bool:
-        pixels = pixels.astype(np.uint8)
-    if pixels.dtype != np.uint8:
-        raise UserError(f"{path}: labels are {pixels.dtype}, not 8 bits per pixel; save ids 0 to 255")
-    return np.ascontiguousarray(pixels if pixels.ndim == 2 else pixels[..., 0])
-
-
-def read_coloured_ids(path: Path, label_table: LabelTable) -> UInt8Array:
-    """Return the label ids (height, width) of a file that shows them in the table's colours, or as grey values.
-
-    Raise `UserError` for an empty or unreadable file and for a colour that is not in the table.
-    """
-    image = _open(path)
-    if image.mode == "L":
-        return np.asarray(image)
-    ids, known = label_table.ids_from_colours(np.asarray(image.convert("RGB")))
-    if not known.all():
-        raise UserError(f"{path}: {np.mean(~known):.1%} of its colours are not in labels.csv; add them there")
-    return ids
+    with decode_image(path) as decoded:
+        require_one_image(path, decoded.image)
+        if decoded.image.mode.startswith(("I", "F")) or decoded.max_value > 255:
+            raise UserError(f"{path}: has more than 8 bits per channel; save it with 8")
+        return np.ascontiguousarray(decoded.turn_upright(decoded.to_array("RGB")))
 
 
 def write_png(path: Path, pixels: UInt8Array) -> None:
@@ -97,19 +71,3 @@ def _encode(image: Image.Image, **options: Any) -> bytes:
     file = io.BytesIO()
     image.save(file, "PNG", **options)
     return file.getvalue()
-
-
-def _open(path: Path) -> Image.Image:
-    try:
-        if path.stat().st_size == 0:
-            raise UserError(f"{path}: empty file; record or export it again")
-        image = Image.open(path)
-        image.load()
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise UserError(f"{path}: cannot be read as an image ({_reason(path, error)}); replace it") from None
-    return image
-
-
-def _reason(path: Path, error: Exception) -> str:
-    """Return the decoder's message without the path, which our sentence names already."""
-    return (getattr(error, "strerror", None) or str(error)).replace(f" {str(path)!r}", "")
