@@ -1,24 +1,47 @@
 """Open a dataset folder: its samples, each an image with its labels."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, count
 from pathlib import Path
 
-from segmentation.dataset.layout import IDS, IMAGE, LABEL_TABLE, find_images, find_labels, png_path, read_runs
+import numpy as np
+
+from segmentation.dataset.frame_table import read_runs
+from segmentation.dataset.known_layouts import PARTS, PHOTOS, Layout
+from segmentation.dataset.layout import LABEL_TABLE
+from segmentation.dataset.layout_file import LAYOUT_FILE, read_layout_file
+from segmentation.dataset.listing import Listing, list_files
+from segmentation.dataset.pairing import Pairing, describe_problems, describe_rest, find_pairs, pair
+from segmentation.dataset.unknown_layout import (
+    describe_folder,
+    explain_missing_labels,
+    require_folder,
+    require_known_layout,
+    require_matches,
+)
 from segmentation.errors import UserError
-from segmentation.images import read_coloured_ids, read_ids, read_image
-from segmentation.labels import LabelTable, read_label_table
+from segmentation.image_files import orientation
+from segmentation.images import read_image
+from segmentation.label_files import Encoding, read_label
+from segmentation.labels import LABEL_TABLES, LabelTable, read_label_table
 from segmentation.types import UInt8Array
 
 
 @dataclass(frozen=True)
 class Sample:
-    """An image, its labels if there are any, and the recording run that it belongs to ("" if unknown)."""
+    """An image, its labels if there are any, and the recording run that it belongs to ("" if unknown).
+
+    `encoding` is what the labels' place lets expect, `part` is "train", "val" or "test" where the folder has such
+    parts, else "".
+    """
 
     name: str
     image: Path
     label: Path | None = None
-    coloured: bool = False  # the label file shows colours instead of ids
+    encoding: Encoding | None = None
     run: str = ""
+    part: str = ""
 
     def read_image(self) -> UInt8Array:
         """Return the RGB image, (height, width, 3)."""
@@ -27,45 +50,143 @@ class Sample:
     def read_ids(self, label_table: LabelTable) -> UInt8Array:
         """Return the label ids, (height, width). Raise `UserError` if there are none."""
         if self.label is None:
-            raise UserError(f"{self.image}: has no labels; add {IDS}_{self.name}.png")
-        return read_coloured_ids(self.label, label_table) if self.coloured else read_ids(self.label)
+            raise UserError(f"{self.image}: has no labels; add them or remove the image")
+        return read_label(self.label, label_table, self.encoding)
+
+    def read_pair(self, label_table: LabelTable) -> tuple[UInt8Array, UInt8Array]:
+        """Return the image (height, width, 3) and its label ids (height, width).
+
+        Raise `UserError` if one cannot be read, if their sizes differ, or if EXIF turns only one of them and their
+        sizes do not prove that this is right.
+        """
+        image, ids = self.read_image(), self.read_ids(label_table)
+        if ids.shape != image.shape[:2]:
+            raise UserError(
+                f"{self.label}: is {_size(ids)} but its image {self.image.name} is {_size(image)}; "
+                "record or export both at one size"
+            )
+        self._require_same_orientation(ids.shape)
+        return image, ids
+
+    def _require_same_orientation(self, shape: tuple[int, ...]) -> None:
+        assert self.label is not None
+        of_image, of_label = orientation(self.image), orientation(self.label)
+        # Orientations 5 to 8 swap height and width: equal sizes then show that the other file is upright already.
+        proven = (of_image >= 5) != (of_label >= 5) and shape[0] != shape[1]
+        if of_image != of_label and not proven:
+            raise UserError(
+                f"{self.label}: its EXIF orientation is {of_label} but that of its image {self.image.name} is "
+                f"{of_image}, so one of them may be turned or mirrored; save both upright, without that tag"
+            )
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """The samples of a folder, sorted by name, and the problems with its list of files."""
+    """The samples of a folder, sorted by name, and what is to be told about its files.
+
+    `problems` are faults of the list of files, `run_problems` those of `frames.csv`, which matter for training alone;
+    `notes` are no faults. `label_table` is the path of the label table, which may not exist. `layout` names the
+    arrangement of the files.
+    """
 
     folder: Path
     samples: tuple[Sample, ...]
-    problems: tuple[str, ...]
-
-    @property
-    def label_table(self) -> Path:
-        """The path of the folder's `labels.csv`, which may not exist."""
-        return self.folder / LABEL_TABLE
+    problems: tuple[str, ...] = ()
+    run_problems: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    label_table: Path = Path(LABEL_TABLE)
+    layout: str = ""
 
     def read_label_table(self) -> LabelTable:
-        """Return the folder's `labels.csv`. Raise `UserError` if it is missing or invalid."""
+        """Return the folder's label table, or that of its layout. Raise `UserError` if it is missing or invalid."""
         return read_label_table(self.label_table)
+
+    def require_labels(self) -> None:
+        """Raise `UserError`, which says what the folder holds, if not a single image has labels."""
+        if not any(sample.label for sample in self.samples):
+            raise UserError(explain_missing_labels(list_files(self.folder)))
 
 
 def open_dataset(folder: Path) -> Dataset:
     """Find the samples of `folder` without decoding any file.
 
-    Raise `UserError` if the folder is missing or has no image.
+    Raise `UserError` if the folder is missing, has no image, or is arranged in an unknown way.
     """
-    if not folder.is_dir():
-        raise UserError(f"{folder}: no such folder; record one with 01 or name another")
-    images, duplicates = find_images(folder)
-    if not images:
-        example = png_path(Path(), IMAGE, "NAME")
-        raise UserError(f"{folder}: no images ({example}); record some with 01 or name another folder")
-    labels = find_labels(folder)
-    runs, invalid_rows = read_runs(folder)
-    samples = []
-    for name, image in sorted(images.items()):
-        label, coloured = labels.get(name, (None, False))
-        samples.append(Sample(name, image, label, coloured, runs.get(name, "")))
-    orphans = sorted(path for name, (path, _) in labels.items() if name not in images)
-    unpaired = [f"{path}: has no image; add it or remove the labels" for path in orphans]
-    return Dataset(folder, tuple(samples), (*duplicates, *invalid_rows, *unpaired))
+    require_folder(folder)
+    listing = list_files(folder)
+    described = read_layout_file(folder)
+    if described:
+        pairing: Pairing | None = pair(listing, described)
+        require_matches(listing, described)
+    else:
+        pairing = find_pairs(listing)
+    hints: list[str] = []
+    if not pairing:
+        hints += require_known_layout(listing)
+        pairing = pair(listing, PHOTOS)
+    problems = list(describe_problems(listing, pairing))
+    if not pairing.images:
+        raise UserError("\n".join(problems) or describe_folder(listing))
+
+    keys = sorted(pairing.paired if pairing.layout.sparse else pairing.images)
+    names = choose_names(keys)
+    runs, invalid_rows, row_notes = read_runs(folder, names.values())
+    samples = [_sample(listing, pairing, key, name, runs) for key, name in names.items()]
+    label_table = _label_table(folder, pairing.layout)
+    return Dataset(
+        folder,
+        tuple(sorted(samples, key=lambda sample: sample.name)),
+        tuple(problems),
+        tuple(invalid_rows),
+        (*_describe_layout(folder, pairing.layout, label_table), *describe_rest(listing, pairing), *hints, *row_notes),
+        label_table,
+        pairing.layout.name,
+    )
+
+
+def choose_names(keys: Sequence[str]) -> dict[str, str]:
+    """Return a name for every key, fit for a file: its last part if those are all different, else its parts joined."""
+    last = {key: key.rpartition("/")[2] for key in keys}
+    if len(set(last.values())) == len(keys):
+        return last
+    names: dict[str, str] = {}
+    taken: set[str] = set()
+    for key in keys:
+        joined = key.replace("/", "_")
+        # "a_b/c" and "a/b_c" are both joined to "a_b_c".
+        names[key] = next(name for name in chain([joined], (f"{joined}_{n}" for n in count(2))) if name not in taken)
+        taken.add(names[key])
+    return names
+
+
+def _sample(listing: Listing, pairing: Pairing, key: str, name: str, runs: dict[str, str]) -> Sample:
+    label = pairing.labels.get(key)
+    folders = key.split("/")[:-1]
+    part = next((PARTS[folder.lower()] for folder in folders if folder.lower() in PARTS), "")
+    sequence = "/".join(folder for folder in folders if folder.lower() not in PARTS)
+    return Sample(
+        name,
+        listing.folder / pairing.images[key],
+        listing.folder / label if label else None,
+        pairing.layout.encoding,
+        runs.get(name, sequence),
+        part,
+    )
+
+
+def _label_table(folder: Path, layout: Layout) -> Path:
+    """Return the table that `layout.toml` names, else the folder's `labels.csv`, else the shipped one of the layout."""
+    own, named = folder / LABEL_TABLE, folder / layout.label_table
+    described = layout.name == LAYOUT_FILE
+    if not layout.label_table or (own.exists() and not described):
+        return own
+    return named if described and named.is_file() else LABEL_TABLES / f"{layout.label_table}.csv"
+
+
+def _describe_layout(folder: Path, layout: Layout, label_table: Path) -> Iterator[str]:
+    if layout.labels and not layout.own:
+        yield f"{folder}: read as {layout.name}, label table {label_table.name}"
+
+
+def _size(pixels: np.ndarray) -> str:
+    return f"{pixels.shape[1]}x{pixels.shape[0]}"

@@ -28,10 +28,10 @@ def street(number: int, height: int = 32, width: int = 48) -> tuple[np.ndarray, 
     return np.clip(COLOURS[ids].astype(int) + noise + 20, 0, 255).astype(np.uint8), ids
 
 
-def write_dataset(folder: Path, count: int = 8, height: int = 32, width: int = 48) -> Path:
-    """Write a dataset folder of drawn streets, four images per run."""
+def write_dataset(folder: Path, count: int = 8, height: int = 32, width: int = 48, first: int = 0) -> Path:
+    """Write a dataset folder of drawn streets, four images per run; other numbers, from `first`, are other streets."""
     rows = ["name,run"]
-    for number in range(count):
+    for number in range(first, first + count):
         image, ids = street(number, height, width)
         write_png(folder / "rgb" / f"rgb_{number:08d}.png", image)
         write_png(folder / "seg_raw" / f"seg_raw_{number:08d}.png", ids)

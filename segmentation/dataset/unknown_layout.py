@@ -1,0 +1,165 @@
+"""Say what is wrong with a folder that is no dataset in a known layout, and what to give instead."""
+
+import os
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from segmentation.dataset.known_layouts import Layout, known_layouts
+from segmentation.dataset.layout import IDS, IMAGE, png_path
+from segmentation.dataset.layout_file import LAYOUT_FILE
+from segmentation.dataset.layout_guess import guess_layout
+from segmentation.dataset.listing import Listing, list_files
+from segmentation.dataset.pairing import NAMED_FOLDERS, count, find_pairs, group_by_folder, pair, suffixes
+from segmentation.errors import UserError
+from segmentation.problems import list_some
+
+_MAX_SUBFOLDERS = 100  # that are tried as datasets
+_MAX_STEPS_UP, _MAX_FILES_ABOVE = 3, 50_000  # how far above a folder its dataset is searched
+
+
+def require_folder(folder: Path) -> None:
+    """Raise `UserError` if there is no such folder."""
+    try:
+        if folder.is_dir():
+            return
+        exists = folder.exists()
+    except (OSError, ValueError) as error:
+        raise UserError(f"{str(folder)[:100]!r}: cannot be opened ({error}); name a folder") from None
+    if exists:
+        raise UserError(f"{folder}: is a file, but a folder is wanted; name the folder that holds it")
+    if any(character in str(folder) for character in "*?["):
+        raise UserError(f"{folder}: no such folder; name a folder, whose files are all read, instead of a pattern")
+    raise UserError(f"{folder}: no such folder; record one with 01 or name another")
+
+
+def require_known_layout(listing: Listing) -> list[str]:
+    """Return notes about a folder without any pair of image and labels, which is then read as images alone.
+
+    Raise `UserError` if images and labels are there in an unknown arrangement, or in a folder above or below.
+    """
+    folder = listing.folder
+    below = _datasets_below(listing)
+    if below:
+        raise UserError(
+            f"{folder}: holds {count(len(below), 'dataset')}; give one of them: {list_some(below, NAMED_FOLDERS)}"
+        )
+    if any(_is_unpaired(listing, layout) for layout in known_layouts()):
+        raise UserError(describe_folder(listing))
+    above = _dataset_above(listing)
+    if above and above.holds == "labels":
+        raise UserError(str(above))
+    if above:
+        return [str(above)]
+    if len(group_by_folder(listing.image_like())) > 1:
+        places = _describe_places(listing)
+        return [
+            f"{folder}: no labels recognised, all read as images: {places}; if some are labels, write {LAYOUT_FILE}"
+        ]
+    return []
+
+
+def explain_missing_labels(listing: Listing) -> str:
+    """Return why no image of a folder has labels, and what to do."""
+    return str(_dataset_above(listing) or describe_folder(listing))
+
+
+def require_matches(listing: Listing, layout: Layout) -> None:
+    """Raise `UserError` if a pattern of `layout.toml` matches no file, or no image has labels."""
+    path = listing.folder / layout.name
+    pairing = pair(listing, layout)
+    for key, pattern, files in (
+        ("images", layout.images[0], pairing.images),
+        ("labels", layout.labels[0], pairing.labels),
+    ):
+        if not files:
+            raise UserError(f"{path}: {key} = {pattern.text!r} matches no file; found {_describe_places(listing)}")
+    if not pairing.paired:
+        image, label = (sorted(files.items())[0] for files in (pairing.images, pairing.labels))
+        raise UserError(
+            f"{path}: no image has labels: the wildcards match {image[0]!r} in {image[1]} but {label[0]!r} in "
+            f"{label[1]}; write them so that both match the same"
+        )
+
+
+def describe_folder(listing: Listing) -> str:
+    """Return what a folder holds whose images and labels are not recognised, with a `layout.toml` if that can help."""
+    places = group_by_folder(listing.image_like())
+    if not places:
+        example = png_path(Path(), IMAGE, "NAME")
+        return f"{listing.folder}: no images ({example}); record some with 01 or name another folder"
+    found = f"{listing.folder}: no image with labels recognised; found {_describe_places(listing)}"
+    guess = guess_layout(listing)
+    if not guess and len(places) == 1:
+        return f"{found}; add labels as {png_path(Path(), IDS, 'NAME')}, or as docs/datasets.md lists"
+    images, labels = guess or ("photos/**/*.jpg", "truth/**/*_mask.png")
+    return (
+        f"{found}; describe them in {listing.folder / LAYOUT_FILE}, "
+        f"{'for example' if guess else 'with your names for these'}:\n"
+        f'images = "{images}"\nlabels = "{labels}"\n'
+        "(what the wildcards match must be equal in both; docs/datasets.md has more)"
+    )
+
+
+def _describe_places(listing: Listing) -> str:
+    places = group_by_folder(listing.image_like())
+    texts = [f"{place or '.'}/ ({len(files):,} {suffixes(files)})" for place, files in places.items()]
+    return list_some(texts, NAMED_FOLDERS) if texts else "no images"
+
+
+def _datasets_below(listing: Listing) -> list[str]:
+    """Return the paths of the direct subfolders that are datasets."""
+    subfolders = dict.fromkeys(folder.split("/")[0] for folder in listing.names if folder)
+    found = []
+    for name in islice(subfolders, _MAX_SUBFOLDERS):
+        start = f"{name}/"
+        names = {place.removeprefix(start): files for place, files in listing.names.items() if place.startswith(start)}
+        pairing = find_pairs(Listing(listing.folder / name, names))
+        if pairing and pairing.paired:
+            found.append(str(listing.folder / name))
+    return found
+
+
+@dataclass(frozen=True)
+class _Above:
+    """The dataset that a folder is a piece of, which `holds` only images or only labels."""
+
+    piece: Path
+    dataset: Path
+    holds: str
+
+    def __str__(self) -> str:
+        return f"{self.piece}: holds only the {self.holds} of the dataset {self.dataset}; give that folder for both"
+
+
+def _dataset_above(listing: Listing) -> _Above | None:
+    """Return the dataset of which a folder is the one of images or of labels, or lies in one of these."""
+    known = {part.lower() for layout in known_layouts() for part in _top_folders(layout)}
+    for steps in range(_MAX_STEPS_UP):
+        place = Path(os.path.normpath(listing.folder.joinpath(*[".."] * steps)))
+        if place.resolve().name.lower() not in known:
+            continue
+        above = Path(os.path.normpath(place / ".."))
+        try:
+            pairing = find_pairs(list_files(above, _MAX_FILES_ABOVE))
+        except UserError:
+            continue
+        if pairing and pairing.paired:
+            inside = Path(os.path.relpath(listing.folder, above)).as_posix() + "/"
+            for holds, files in (("images", pairing.images), ("labels", pairing.labels)):
+                if any(path.startswith(inside) for path in files.values()):
+                    return _Above(listing.folder, above, holds)
+    return None
+
+
+def _top_folders(layout: Layout) -> set[str]:
+    return {pattern.text.split("/")[0] for pattern in (*layout.images, *layout.labels) if "/" in pattern.text}
+
+
+def _is_unpaired(listing: Listing, layout: Layout) -> bool:
+    """Return whether there are images and labels in folders that tell them apart, though no names are equal."""
+    pattern = layout.labels[0].text
+    if not pattern.endswith("/**/*") or pattern.startswith("**"):
+        return False
+    pairing = pair(listing, layout)
+    return bool(pairing.images and pairing.labels)

@@ -1,0 +1,316 @@
+"""Datasets in the layouts of other people: what is recognised, and what is said about the rest."""
+
+import os
+import re
+import shutil
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from segmentation.dataset.data_loader import DataLoader
+from segmentation.dataset.patterns import Pattern
+from segmentation.dataset.samples import open_dataset
+from segmentation.errors import UserError
+from segmentation.images import write_png
+from segmentation.labels import LABEL_TABLES, read_label_table
+from segmentation.recipes import LIGHT
+from segmentation.training.compilation import compile_network
+from segmentation.training.loop import evaluate
+from tests.harness.toy_dataset import LABELS, street
+from tests.harness.toy_layouts import LAYOUTS, choose_ids, write_layout
+
+
+def test_every_layout_has_the_same_images_ids_and_order(tmp_path):
+    for number, layout in enumerate(LAYOUTS):
+        dataset = open_dataset(write_layout(tmp_path / str(number), layout, count=4))
+        assert dataset.problems == (), layout
+        label_table = dataset.read_label_table()
+        assert [sample.name[-6:] for sample in dataset.samples] == [f"{n:06d}" for n in range(4)], layout
+        for n, sample in enumerate(dataset.samples):
+            image, ids = sample.read_pair(label_table)
+            np.testing.assert_array_equal(image, street(n)[0], layout)
+            np.testing.assert_array_equal(ids, street(n)[1], layout)
+
+
+def test_every_layout_trains_one_epoch_and_scores_with_equal_numbers(tmp_path):
+    keras.utils.set_random_seed(1)
+    # Quick to compile; that real networks train on such batches is tested elsewhere.
+    network = keras.Sequential([keras.Input((32, 48, 3)), keras.layers.Conv2D(3, 3, padding="same")])
+    compile_network(network, LIGHT, steps_per_epoch=2, epochs=1)
+    network.optimizer.build(network.trainable_variables)
+    start = [variable.numpy() for variable in (*network.variables, *network.optimizer.variables)]
+    scores = {}
+    for number, layout in enumerate(LAYOUTS):
+        dataset = open_dataset(write_layout(tmp_path / str(number), layout))
+        for variable, value in zip((*network.variables, *network.optimizer.variables), start, strict=True):
+            variable.assign(value)
+        settings = {"label_table": dataset.read_label_table(), "size": (48, 32), "batch_size": 2}
+        training = DataLoader(dataset.samples[:4], training=True, augment=True, seed=3, **settings)
+        for index in range(len(training)):
+            network.train_on_batch(*training[index])
+        scores[layout] = evaluate(network, DataLoader(dataset.samples[4:], **settings)).tolist()
+    first = scores["rgb_ and seg_raw_"]
+    assert any(np.ravel(first)) and all(score == first for score in scores.values()), scores
+
+
+@pytest.mark.parametrize(
+    ("layout", "name"),
+    [
+        ("CARLA challenge", "carla_0.9.0"),
+        ("Cityscapes", "cityscapes"),
+        ("Cityscapes, colours", "cityscapes"),
+        ("Cityscapes, train ids", "cityscapes_train_ids"),
+        ("VOC", "voc"),
+        ("CamVid", "camvid_32"),
+        ("CamVid of SegNet", "camvid"),
+        ("KITTI", "kitti"),
+        ("KITTI, colours", "kitti"),
+        ("BDD100K", "bdd100k"),
+        ("BDD100K, colours", "bdd100k"),
+    ],
+)
+def test_without_labels_csv_a_known_dataset_is_read_by_its_shipped_label_table(tmp_path, layout, name):
+    table = read_label_table(LABEL_TABLES / f"{name}.csv")
+    dataset = open_dataset(write_layout(tmp_path, layout, count=1, table=table))
+    assert dataset.read_label_table() == table
+    _, ids = dataset.samples[0].read_pair(table)
+    truth = choose_ids(table)[street(0)[1]]
+    # In Cityscapes several void ids are black.
+    np.testing.assert_array_equal(table.ids_to_mask(ids), table.ids_to_mask(truth))
+
+
+def test_parts_and_nested_folders_say_which_images_belong_together(tmp_path):
+    folder = write_layout(tmp_path, "Cityscapes")
+    for top in ("leftImg8bit", "gtFine"):
+        (folder / top / "val").mkdir()
+        (folder / top / "train" / "bochum").rename(folder / top / "val" / "bochum")
+    samples = open_dataset(folder).samples
+    assert {(sample.part, sample.run) for sample in samples} == {("train", "aachen"), ("val", "bochum")}
+    assert open_dataset(write_layout(tmp_path / "nested", "layout.toml")).samples[0].run == "aachen"
+
+
+def test_names_of_nested_images_are_unique_and_fit_for_files(tmp_path):
+    for place in ("a/b_c", "a_b/c", "a/b/c", "d"):
+        write_png(tmp_path / f"{place}.png", street(0)[0])
+    names = [sample.name for sample in open_dataset(tmp_path).samples]
+    assert names == ["a_b_c", "a_b_c_2", "a_b_c_3", "d"]
+
+
+def test_images_of_voc_without_labels_are_left_out_with_a_note(tmp_path):
+    folder = write_layout(tmp_path, "VOC", count=2)
+    for number in range(5):
+        write_png(folder / "JPEGImages" / f"unlabelled{number}.png", street(number)[0])
+    write_png(folder / "SegmentationObject" / "000000.png", street(0)[1])
+    dataset = open_dataset(folder)
+    notes = "\n".join(dataset.notes)
+    assert len(dataset.samples) == 2 and dataset.problems == ()
+    assert "5 of 7 images have no labels" in notes and "not read: SegmentationObject/ (1 image)" in notes
+
+
+def test_files_that_shrink_a_dataset_are_problems_and_foreign_ones_are_noted(make_dataset):
+    folder = make_dataset()
+    image = Image.fromarray(street(0)[0])
+    for name in ("rgb/rgb_1.gif", "rgb/2.tga", "rgb/3.jp2", "elsewhere/4.png", "cover.gif", "depth/depth_5.png"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        image.save(folder / name)
+    image.save(folder / "rgb" / "without_suffix", "PNG")
+    (folder / "rgb" / "rgb_6.HEIC").write_bytes(b"x")
+    np.save(folder / "seg_raw" / "seg_raw_7.npy", street(7)[1])
+    Image.fromarray(street(0)[1]).save(folder / "seg_raw" / "00000000.bmp")
+    (folder / "seg_raw" / "notes.txt").write_text("known to be no image")
+    dataset = open_dataset(folder)
+    problems = "\n".join(dataset.problems)
+    assert len(dataset.samples) == 8
+    assert "rgb: 5 files of a kind that is not read (.gif, .heic, .jp2, .tga, no suffix): 2.tga, 3.jp2" in problems
+    assert "seg_raw: 1 file of a kind that is not read (.npy): seg_raw_7.npy" in problems
+    assert "seg_raw/00000000.bmp: seg_raw_00000000.png has the same name" in problems
+    assert dataset.notes == (f"{folder}: not read: elsewhere/ (1 image), cover.gif",)
+
+
+def test_labels_that_lie_where_others_are_read_are_a_problem(make_dataset):
+    folder = make_dataset()
+    (folder / "seg").mkdir()
+    for number in (3, 5):
+        shutil.move(folder / "seg_raw" / f"seg_raw_{number:08d}.png", folder / "seg" / f"seg_{number:08d}.png")
+    problems = open_dataset(folder).problems
+    assert (
+        len(problems) == 1
+        and "2 images without labels in rgb/ and seg_raw/ would have some in rgb/ and seg/" in problems[0]
+    )
+
+
+def test_folder_of_photos_is_read_with_its_subfolders_whatever_they_are_called(tmp_path):
+    image = Image.fromarray(street(0)[0])
+    (tmp_path / "more").mkdir()
+    for name in ("1.png", "2.TIF", "3.gif", "seg_6.jpg", "more/7.png"):
+        image.save(tmp_path / name)
+    image.save(tmp_path / "4.jfif", "JPEG")
+    image.save(tmp_path / "without_suffix", "PNG")
+    write_png(tmp_path / "out" / "panel" / "panel_1.png", street(0)[0])  # what 03 writes
+    dataset = open_dataset(tmp_path)
+    assert [sample.name for sample in dataset.samples] == ["1", "2", "4", "7", "seg_6"]
+    assert len(dataset.problems) == 1 and "(.gif, no suffix): 3.gif, without_suffix" in dataset.problems[0]
+    assert "more/ (1 .png)" in dataset.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("image", "label"),
+    [
+        ("bilder/img{n}.png", "wahrheit/x/gt{n}.png"),
+        ("images/IMG_{n}_left.png", "masks/M{n}_x.png"),
+        ("IMG_{n}.png", "IMG_{n}_zz.png"),
+        ("town{n}/x.png", "town{n}/y.png"),
+    ],
+)
+def test_unknown_layout_is_answered_with_what_was_found_and_a_layout_toml_that_works(tmp_path, image, label):
+    for n in range(3):
+        write_png(tmp_path / image.format(n=n), street(n)[0])
+        write_png(tmp_path / label.format(n=n), street(n)[1])
+    (tmp_path / "labels.csv").write_text(LABELS)
+    with pytest.raises(UserError, match=r"no image with labels recognised; found .*/ \(\d .png\)") as error:
+        open_dataset(tmp_path).require_labels()
+    (tmp_path / "layout.toml").write_text("\n".join(re.findall(r"^\w+ = .*$", str(error.value), re.MULTILINE)))
+    dataset = open_dataset(tmp_path)
+    assert len(dataset.samples) == 3 and dataset.problems == ()
+    for n, sample in enumerate(dataset.samples):
+        image, ids = sample.read_pair(dataset.read_label_table())
+        np.testing.assert_array_equal(image, street(n)[0])
+        np.testing.assert_array_equal(ids, street(n)[1])
+
+
+GOOD = 'images = "photos/**/cam_*.png"\nlabels = "truth/**/cam_*.class.png"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("images = ", "cannot be read"),
+        ("images = 3", "images is 3, not text"),
+        (b"\xff", "cannot be read"),
+        (GOOD + "colour = 'x'", "has the key 'colour'; use only images, labels"),
+        ('images = "photos/**/*"', "has no labels; add a pattern"),
+        (GOOD.replace("truth", "../truth"), "leads outside of the folder"),
+        (GOOD.replace("truth", "/truth"), "leads outside of the folder"),
+        (GOOD.replace("truth", "wahrheit"), r"matches no file; found photos/aachen/ \(4 .png\)"),
+        (GOOD.replace("cam_*.class", "*.class"), "wildcards match 'aachen/000000' in .* but 'aachen/cam_000000' in"),
+        (GOOD.replace("**/cam_*", "aachen/cam_000000"), "no wildcard"),
+        (GOOD + "encoding = 'red'", "encoding is 'red'; use one of ids, colours, indices"),
+        (GOOD + "label_table = 'mine'", "label_table is 'mine'; give a file inside of the folder, or one of bdd100k"),
+        (GOOD + "label_table = '../labels.csv'", "leads outside of the folder"),
+    ],
+)
+def test_wrong_layout_toml_is_refused_in_one_sentence(tmp_path, text, words):
+    folder = write_layout(tmp_path / "dataset", "layout.toml")
+    (tmp_path / "labels.csv").write_text(LABELS)
+    (folder / "layout.toml").write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(UserError, match=words) as error:
+        open_dataset(folder)
+    assert str(error.value).startswith(str(folder / "layout.toml")) and "\n" not in str(error.value)
+
+
+def test_layout_toml_may_name_the_label_table_and_several_suffixes(tmp_path):
+    folder = write_layout(tmp_path, "layout.toml", count=2)
+    (folder / "photos/aachen/cam_000000.png").rename(folder / "photos/aachen/cam_000000.bmp")
+    text = GOOD.replace("cam_*.png", "cam_*.{png,bmp}")
+    for name, expected in (("kitti", "kitti.csv"), ("truth/mine.csv", "mine.csv")):
+        (folder / "truth" / "mine.csv").write_text(LABELS)
+        (folder / "layout.toml").write_text(f'{text}label_table = "{name}"')
+        dataset = open_dataset(folder)
+        assert dataset.label_table.name == expected and len(dataset.samples) == 2
+
+
+def test_folder_of_several_datasets_is_not_taken_for_one(tmp_path):
+    for layout in ("CamVid", "VOC", "Cityscapes"):
+        write_layout(tmp_path / layout, layout, count=2)
+    with pytest.raises(UserError, match=r"holds 3 datasets; give one of them: .*CamVid, .*Cityscapes, .*VOC"):
+        open_dataset(tmp_path)
+
+
+@pytest.mark.parametrize("layout", ["rgb_ and seg_raw_", "Cityscapes"])
+def test_folder_one_level_too_high_or_too_low_is_answered_with_the_right_one(tmp_path, layout):
+    folder = write_layout(tmp_path / "outer" / "dataset", layout, count=2)
+    images, labels = (path.split("/")[0] for path in LAYOUTS[layout][:2])
+    with pytest.raises(UserError, match=f"holds 1 dataset; give one of them: {folder}"):
+        open_dataset(tmp_path / "outer")
+    with pytest.raises(UserError, match=f"{labels}: holds only the labels of the dataset {folder}; give that folder"):
+        open_dataset(folder / labels)
+    photos = open_dataset(folder / images)
+    assert len(photos.samples) == 2 and f"holds only the images of the dataset {folder}" in photos.notes[0]
+    with pytest.raises(UserError, match=f"holds only the images of the dataset {folder}; give that folder"):
+        photos.require_labels()
+
+
+def test_file_video_and_shell_pattern_are_told_from_a_folder(make_dataset):
+    folder = make_dataset()
+    with pytest.raises(UserError, match=r"rgb_00000000\.png: is a file, but a folder is wanted"):
+        open_dataset(folder / "rgb" / "rgb_00000000.png")
+    with pytest.raises(UserError, match=r"rgb/\*\.png: no such folder; name a folder, .* instead of a pattern"):
+        open_dataset(folder / "rgb" / "*.png")
+
+
+def test_links_and_unprintable_names_and_special_files_do_no_harm(make_dataset):
+    folder = make_dataset()
+    (folder / "rgb").rename(folder / "elsewhere")
+    (folder / "rgb").symlink_to(folder / "elsewhere")
+    (folder / "elsewhere" / "loop").symlink_to(folder)
+    os.mkfifo(folder / "rgb" / "pipe")
+    Path(os.fsdecode(os.fsencode(folder / "rgb") + b"/rgb_\xff.png")).touch()
+    dataset = open_dataset(folder)
+    assert len(dataset.samples) == 8
+    assert any("its name is not UTF-8 text" in problem for problem in dataset.problems)
+
+
+@pytest.mark.parametrize(
+    ("image_tag", "label_tag", "size", "accepted"),
+    [
+        (6, 6, (48, 32), True),
+        (6, 1, (32, 48), True),  # upright labels of a turned image: the sizes match in no other way
+        (1, 8, (32, 48), True),
+        (6, 1, (48, 32), False),  # the sizes differ
+        (3, 1, (48, 32), False),  # upside down, or not: the sizes cannot tell
+        (6, 8, (48, 32), False),
+        (2, 1, (48, 32), False),
+        (5, 1, (32, 32), False),
+    ],
+)
+def test_exif_orientation_of_image_and_label_must_agree_or_be_proven_by_their_sizes(
+    make_dataset, image_tag, label_tag, size, accepted
+):
+    folder = make_dataset(count=1)
+    for kind, tag in (("rgb", image_tag), ("seg_raw", label_tag)):
+        path = folder / kind / f"{kind}_00000000.png"
+        width, height = (48, 32) if tag == image_tag and kind == "rgb" and size != (32, 32) else size
+        exif = Image.Exif()
+        exif[0x0112] = tag
+        pixels = np.ones((height, width, 3) if kind == "rgb" else (height, width), np.uint8)
+        Image.fromarray(pixels).save(path, exif=exif)
+    dataset = open_dataset(folder)
+    if accepted:
+        image, ids = dataset.samples[0].read_pair(dataset.read_label_table())
+        assert image.shape[:2] == ids.shape
+    else:
+        with pytest.raises(UserError, match=rf"seg_raw_00000000\.png: (is|its EXIF orientation is {label_tag})"):
+            dataset.samples[0].read_pair(dataset.read_label_table())
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path", "key"),
+    [
+        ("photos/**/*.jpg", "photos/a/b/1.JPG", "a/b/1"),
+        ("photos/**/*.jpg", "photos/1.jpg", "1"),
+        ("photos/**/*.jpg", "photos/1.png", None),
+        ("photos/**", "photos/a/1.tif", "a/1"),
+        ("**/*_L", "x/1_L.png", "x/1"),
+        ("*/{left,right}_*", "a/left_1.png", "a/left_1"),
+        ("cam*_[x]_?.{png,bmp}", "cam12_[x]_3.bmp", "12_3"),
+        ("*.class.png", "1.class.png", "1"),
+        ("*.*", "1.2.png", "1.2"),
+    ],
+)
+def test_key_of_a_path_is_what_the_wildcards_match(pattern, path, key):
+    folder, slash, name = path.rpartition("/")
+    keys = Pattern(pattern).match_folder(folder + slash), Pattern(pattern).match_name(name)
+    assert (None if None in keys else "/".join(filter(None, keys))) == key
