@@ -1,21 +1,30 @@
-"""Segment images of any size with a trained network, read their ground truth, and write the results."""
+"""Segment images of any size with a trained network, and write the results."""
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from segmentation.atomic_write import remove_temporary_files
 from segmentation.checkpoint import TrainedModel
 from segmentation.dataset.layout import COLOURED_IDS, IDS, png_path
-from segmentation.dataset.samples import Dataset, Sample
 from segmentation.errors import UserError
 from segmentation.images import resize_image, write_png
-from segmentation.labels import VOID, LabelTable
+from segmentation.labels import LabelTable
+from segmentation.lock import exclusive
 from segmentation.types import UInt8Array
 from segmentation.visualization import draw_panel, overlay
 
 PANEL = "panel"  # folder of the panels, and the prefix of the files in it
+MAX_FILE_NAME = 255  # bytes, on every common file system
+
+
+class NameTooLongError(UserError):
+    """The results of one image cannot be written, but those of others can."""
 
 
 @dataclass
@@ -33,11 +42,13 @@ def segment(trained: TrainedModel, image: UInt8Array) -> UInt8Array:
     """Return the mask (height, width) of an RGB image (height, width, 3), at its own size.
 
     The network sees the image at the size that it was trained on, so that objects have the sizes it knows. Its logits
-    are enlarged before the best class is chosen, which keeps borders smooth.
+    are enlarged before the best class is chosen, which keeps borders smooth. Raise `UserError` if they are not finite.
     """
     height, width = image.shape[:2]
     network_input = resize_image(image, trained.size)
     logits = np.asarray(trained.network.predict_on_batch(network_input[None])[0], np.float32)
+    if not np.isfinite(logits).all():
+        raise UserError("the network computes NaN or infinity, so it is broken; train it again or name another model")
     # One class at a time: the enlarged logits of a large image would not fit into the memory of a small machine.
     best = np.full((height, width), -np.inf, np.float32)
     mask = np.zeros((height, width), np.uint8)
@@ -63,42 +74,36 @@ def filter_majority(mask: UInt8Array, window: int) -> UInt8Array:
     return filtered
 
 
-class GroundTruth:
-    """Reads the labels of a dataset as masks of a model's classes.
+@contextmanager
+def lock_output(folder: Path) -> Iterator[None]:
+    """Create the folder, keep other processes from writing results there, and remove what killed ones left.
 
-    The dataset's own `labels.csv` may have other ids than the model's label table: classes are matched by name, and
-    those that the model does not know become void. `problems` names them.
+    Raise `UserError` if the folder cannot be created, or while another process writes there.
     """
-
-    def __init__(self, dataset: Dataset, model_table: LabelTable) -> None:
-        self._table = dataset.read_label_table() if dataset.label_table.exists() else model_table
-        self._class_of_id = np.full(256, VOID, np.uint8)
-        for row in self._table.rows:
-            if row.class_name in model_table.class_names:
-                self._class_of_id[row.id] = model_table.class_names.index(row.class_name)
-        unknown = [name for name in self._table.class_names if name not in model_table.class_names]
-        self.problems = (
-            [f"{dataset.label_table}: the model has no class {', '.join(unknown)}; counted as void"] if unknown else []
-        )
-
-    def read(self, sample: Sample, image: UInt8Array) -> UInt8Array | None:
-        """Return the mask of a sample, None without labels. Raise `UserError` if it cannot be used for `image`."""
-        if sample.label is None:
-            return None
-        truth = self._class_of_id[sample.read_ids(self._table)]
-        if truth.shape != image.shape[:2]:
-            raise UserError(f"{sample.label}: does not have the size of its image; record both at one size")
-        return truth
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be created ({error.strerror}); name another with --output") from None
+    busy = f"{folder}: another 03_inference.py is writing there; wait for its end, or name another with --output"
+    with exclusive(folder / ".lock", busy):
+        remove_temporary_files(folder)
+        yield
 
 
 def write_result(result: Result, folder: Path, label_table: LabelTable) -> None:
-    """Write the colourised prediction, its ids, and a panel of everything."""
+    """Write the colourised prediction, its ids, and a panel of everything.
+
+    Raise `NameTooLongError` before anything is written, or `UserError` if it cannot be written.
+    """
+    paths = {kind: png_path(folder, kind, result.name) for kind in (COLOURED_IDS, IDS, PANEL)}
+    if any(len(os.fsencode(path.name)) > MAX_FILE_NAME for path in paths.values()):
+        raise NameTooLongError(f"{result.name}: too long for the names of its results; give the image a shorter name")
     tiles = {"image": result.image}
     if result.truth is not None:
         tiles["truth"] = label_table.colourise_mask(result.truth)
     tiles["prediction"] = label_table.colourise_mask(result.prediction)
     tiles["prediction, filtered"] = label_table.colourise_mask(result.filtered)
     tiles["overlay"] = overlay(result.image, tiles["prediction, filtered"])
-    write_png(png_path(folder, COLOURED_IDS, result.name), tiles["prediction"])
-    write_png(png_path(folder, IDS, result.name), label_table.mask_to_ids(result.prediction))
-    write_png(png_path(folder, PANEL, result.name), draw_panel(tiles, label_table))
+    write_png(paths[COLOURED_IDS], tiles["prediction"])
+    write_png(paths[IDS], label_table.mask_to_ids(result.prediction))
+    write_png(paths[PANEL], draw_panel(tiles, label_table))

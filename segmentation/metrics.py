@@ -27,13 +27,15 @@ def class_iou(confusion: ConfusionMatrix) -> npt.NDArray[np.float64]:
         return np.where(union > 0, intersection / union, np.nan)
 
 
-def mean_iou(confusion: ConfusionMatrix) -> float:
+def mean_iou(confusion: ConfusionMatrix, counted: npt.NDArray[np.bool_] | None = None) -> float:
     """Return the mean over the classes that occur in truth or prediction; NaN if none does.
 
-    Intersections and unions are summed over the whole set before division, as in published results
-    (SimJeg/FC-DenseNet, metrics.py); a mean over images is a different quantity.
+    `counted` (num_classes,) leaves classes out. Intersections and unions are summed over the whole set before division,
+    as in published results (SimJeg/FC-DenseNet, metrics.py); a mean over images is a different quantity.
     """
     iou = class_iou(confusion)
+    if counted is not None:
+        iou = np.where(counted, iou, np.nan)
     return float(np.nanmean(iou)) if np.isfinite(iou).any() else float("nan")
 
 

@@ -25,3 +25,9 @@ def test_class_that_is_only_predicted_has_an_iou_of_0():
 def test_metrics_of_void_alone_are_nan():
     confusion = confusion_matrix(np.array([VOID], np.uint8), np.array([0], np.uint8), 2)
     assert np.isnan(mean_iou(confusion)) and np.isnan(pixel_accuracy(confusion))
+
+
+def test_mean_leaves_out_the_classes_that_do_not_count():
+    confusion = np.array([[3, 1, 0], [0, 2, 0], [0, 2, 0]])
+    assert mean_iou(confusion, np.array([True, True, False])) == pytest.approx((3 / 4 + 2 / 5) / 2)
+    assert np.isnan(mean_iou(confusion, np.zeros(3, bool)))
