@@ -186,7 +186,7 @@ def record_drive(scene: Scene, runs: list[Run], writer: Writer, preview: Preview
         views = scene.rig.read(frame)
         counts.dropped = scene.rig.dropped
         if views is None:
-            continue  # an image of this frame is missing
+            continue  # an image of this frame is missing or unusable
         if frame_filter.accepts(views):
             for run, view in zip(runs, views, strict=True):
                 writer.write(run.row(number, view, scene.speed), view)

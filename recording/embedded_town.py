@@ -1,7 +1,7 @@
 """Run the embedded town as a process that ends with the recorder."""
 
+import os
 import re
-import signal
 import subprocess
 import sys
 import threading
@@ -30,7 +30,7 @@ def embedded_town(seed: int) -> Iterator[int]:
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,  # Ctrl-C is for the recorder, which needs the town until it has cleaned up
-        preexec_fn=partial(die_with_parent, signal.SIGTERM) if sys.platform == "linux" else None,
+        preexec_fn=partial(die_with_parent, os.getpid()) if sys.platform == "linux" else None,
     )
     assert process.stdout is not None
     try:

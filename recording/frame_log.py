@@ -6,29 +6,28 @@ import errno
 import io
 import os
 import threading
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from recording.frame_rows import FrameRows, read_rows
 from recording.run import image_number
 from segmentation.atomic_write import remove_temporary_files
 from segmentation.dataset.layout import FRAME_COLUMNS, FRAME_TABLE, IDS, IMAGE, png_kinds, png_names, png_path
 from segmentation.errors import UserError
+from segmentation.regular_file import require_regular_file
 from segmentation.types import Size
 
 
 class FrameLog:
     """The rows of a dataset's frames.csv. Threads may append."""
 
-    def __init__(self, file: int, path: Path, columns: list[str], rows: list[dict[str, str]]) -> None:
+    def __init__(self, file: int, path: Path, rows: FrameRows) -> None:
         self.path = path
-        self._file, self._columns = file, columns
+        self._file, self._columns = file, rows.columns
+        self._counts, self._names, self._last_rows = rows.counts, rows.names, rows.last_rows
         self._lock = threading.Lock()
-        self._counts = Counter(row["run"] for row in rows)
-        self._names = {row["name"] for row in rows}
-        self._last_rows = {row["run"]: row for row in rows}
 
     @property
     def total(self) -> int:
@@ -105,29 +104,30 @@ def open_frame_log(folder: Path) -> Iterator[FrameLog]:
     """Open the folder's frames.csv, create it if it is missing, and lock it for this process.
 
     Remove an incomplete last row, which a power cut can leave. At the end, remove a new file that got no row. Raise
-    `UserError` if the folder or the file cannot be written, if the columns name and run are missing, or if another
-    recorder is writing into the folder.
+    `UserError` if the folder or the file cannot be written, if the file is not usable (see `read_rows`; it is not
+    changed then), or if another recorder is writing into the folder.
     """
     path = folder / FRAME_TABLE
     new_folder, new_file = not folder.exists(), not path.exists()
     with _user_errors(path):
         folder.mkdir(parents=True, exist_ok=True)
+        if not new_file:
+            require_regular_file(path)
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
     frame_log = None
     try:
         with _user_errors(path):
             _lock(file, path)
             remove_temporary_files(folder)
-            columns, rows = _read(file, path)
-        frame_log = FrameLog(file, path, columns, rows)
+            rows, size, missing = read_rows(path, FRAME_COLUMNS)
+            os.ftruncate(file, size)
+            os.write(file, missing)
+        frame_log = FrameLog(file, path, rows)
         yield frame_log
     finally:
-        os.close(file)
         if new_file and not (frame_log and frame_log.total):
-            with contextlib.suppress(OSError):
-                path.unlink()
-                if new_folder:
-                    folder.rmdir()
+            _remove_empty(path, new_folder)
+        os.close(file)
 
 
 @contextmanager
@@ -147,33 +147,17 @@ def _lock(file: int, path: Path) -> None:
 
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UserError(f"{path}: another recorder is writing here; wait or use another --output") from None
+            # A recorder that ends without images removes its file, which must not be the one opened here.
+            is_current = os.path.samestat(os.fstat(file), path.stat())
+        except (BlockingIOError, FileNotFoundError):
+            is_current = False
+        if not is_current:
+            raise UserError(f"{path}: another recorder is writing here; wait or use another --output")
 
 
-def _read(file: int, path: Path) -> tuple[list[str], list[dict[str, str]]]:
-    """Return the columns and the rows; write the columns if the file is empty, and remove an incomplete last row."""
-    content = path.read_bytes()
-    complete = content[: content.rfind(b"\n") + 1]
-    if not complete:
-        os.ftruncate(file, 0)
-        os.write(file, (",".join(FRAME_COLUMNS) + "\n").encode())
-        return list(FRAME_COLUMNS), []
-    if len(complete) < len(content):
-        last = content[len(complete) :].decode("utf-8", "replace")
-        has_all_columns = last.count(",") == complete.splitlines()[0].count(b",")
-        # Other programs may write the last row without a line break. If a row is removed, `repair` adds it again.
-        if has_all_columns and png_path(path.parent, IMAGE, last.split(",")[0]).exists():
-            os.write(file, b"\n")
-        else:
-            os.ftruncate(file, len(complete))
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as text:
-            reader = csv.DictReader(text, restval="")
-            rows = list(reader)
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path}: cannot be read ({error}); fix or remove it") from None
-    columns = list(reader.fieldnames or ())
-    if not {"name", "run"} <= set(columns):
-        raise UserError(f"{path}: needs the columns name and run; fix or remove it")
-    return columns, rows
+def _remove_empty(path: Path, with_folder: bool) -> None:
+    """Remove a file without rows while it is still locked, and its folder if it is new too."""
+    with contextlib.suppress(OSError):
+        path.unlink()
+        if with_folder:
+            path.parent.rmdir()

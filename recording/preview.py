@@ -30,7 +30,7 @@ class RecordingCounts:
 
     kept: int = 0  # images
     skipped: int = 0  # images too similar to the last kept ones, or without rare labels
-    dropped: int = 0  # frames with a missing image
+    dropped: int = 0  # frames with a missing or unusable image
 
     def __str__(self) -> str:
         return f"{self.kept} kept, {self.skipped} skipped, {self.dropped} dropped"

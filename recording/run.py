@@ -53,5 +53,5 @@ def image_name(run: str, number: int) -> str:
 
 def image_number(name: str, run: str) -> int | None:
     """Return the number of an image from its name; None if the image does not belong to the run."""
-    match = re.fullmatch(re.escape(run) + r"_(\d{6,})", name)
+    match = re.fullmatch(re.escape(run) + r"_(\d{6,200})", name, re.ASCII)  # files have shorter names
     return int(match[1]) if match else None

@@ -1,14 +1,16 @@
 """The scene that is recorded: a town in synchronous mode, and the ego vehicle in it with its cameras."""
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
 from recording.ego_vehicle import Driver
 from recording.preview import RecordingCounts
 from recording.sensors import Rig
-from recording.server import LOADING_SECONDS, Server
+from recording.server import CONTINUE, LOADING_SECONDS, Server
 from recording.synchronous_mode import tick
 from recording.weather import weather_preset
+from segmentation.errors import UserError
 
 SETTLING_TICKS = 3  # ticks after a change of weather until wet roads and shadows show the new one
 
@@ -27,8 +29,11 @@ class Scene:
 
     @property
     def speed(self) -> float:
-        """The speed of the ego vehicle, m/s."""
-        return self.vehicle.get_velocity().length()
+        """The speed of the ego vehicle, m/s. Raise `UserError` if the server reports none that is finite."""
+        speed = self.vehicle.get_velocity().length()
+        if not math.isfinite(speed):
+            raise UserError(f"the simulator reports that the vehicle's speed is {speed} m/s; {CONTINUE}")
+        return speed
 
     def drive(self, ticks: int) -> int:
         """Drive on for this many ticks, at least one, and return the number of the last frame."""

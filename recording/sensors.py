@@ -3,6 +3,7 @@
 A new sensor is one row of `SENSORS`.
 """
 
+import contextlib
 import queue
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,12 +14,15 @@ from typing import TYPE_CHECKING, Any, Literal
 import cv2
 import numpy as np
 
+from recording.image_check import difference, is_finite, pose_of
+from recording.server import CONTINUE, carla_calls
 from recording.synchronous_mode import ROLE
 from segmentation.dataset.layout import IDS, IMAGE
 from segmentation.errors import UserError
 from segmentation.types import Size, UInt8Array
 
 MAX_DROPPED_IN_A_ROW = 4  # dropped frames after which a camera counts as dead
+MAX_WAITING = 16  # images of one camera that wait to be read; then the oldest is discarded, so memory stays bounded
 
 Pose = tuple[float, float, float, float, float, float]
 """x forward, y right, z up in metres; pitch, yaw, roll in degrees."""
@@ -98,36 +102,62 @@ class RigSettings:
 class Rig:
     """All cameras of a recording. The images of a frame are returned together or not at all."""
 
-    def __init__(self, cameras: Sequence[Mapping[str, Any]], timeout: float) -> None:
+    def __init__(self, cameras: Sequence[Mapping[str, Any]], settings: RigSettings, timeout: float) -> None:
         """Listen to the cameras: one mapping per pose, from sensor name to actor. `timeout`: seconds, see `read`."""
         self.timeout = timeout
-        self.dropped = 0  # frames with a missing image
+        self.dropped = 0  # frames with a missing or unusable image
+        self._settings = settings
         self._dropped_in_a_row = 0
+        self._last_frame = -1
         self._streams = [{name: _Stream(camera) for name, camera in each.items()} for each in cameras]
 
     def read(self, frame: int) -> list[View] | None:
-        """Return the views of all poses in this frame; None, counted in `dropped`, if one of its images is missing.
+        """Return the views of all poses in this frame; None, counted in `dropped`, if one of its images is unusable.
 
-        An image of another frame is never used instead. Each call waits at most `timeout` / MAX_DROPPED_IN_A_ROW. Raise
-        `UserError` for the last of MAX_DROPPED_IN_A_ROW dropped frames in a row.
+        It is unusable if it has not arrived, or if its pose, field of view or time is not finite. An image of another
+        frame is never used instead. Each call waits at most `timeout` / MAX_DROPPED_IN_A_ROW. Raise `UserError` for the
+        last of MAX_DROPPED_IN_A_ROW dropped frames in a row, for an image that differs from what was asked for, and for
+        a frame that does not come after the previous one.
         """
+        if frame <= self._last_frame:
+            raise UserError(f"the simulator's frame {frame} comes after frame {self._last_frame}; {CONTINUE}")
+        self._last_frame = frame
         deadline = time.monotonic() + self.timeout / MAX_DROPPED_IN_A_ROW
         images_by_pose = [
             {name: stream.read(frame, deadline) for name, stream in each.items()} for each in self._streams
         ]
-        missing = {name for images in images_by_pose for name, image in images.items() if image is None}
-        if not missing:
+        images = [(name, image) for each in images_by_pose for name, image in each.items()]
+        self._require_wanted(images)
+        missing = {name for name, image in images if image is None}
+        invalid = {name for name, image in images if image is not None and not is_finite(image)}
+        if not missing and not invalid:
             self._dropped_in_a_row = 0
-            return [_view(images) for images in images_by_pose]
+            return [_view(each) for each in images_by_pose]
         self.dropped += 1
         self._dropped_in_a_row += 1
         if self._dropped_in_a_row == MAX_DROPPED_IN_A_ROW:
-            raise UserError(
-                f"no {' and no '.join(sorted(missing))} images of the last {MAX_DROPPED_IN_A_ROW} frames came within "
-                f"{self.timeout:g} s; everything recorded so far is complete: restart the simulator, or use a smaller "
-                "--size or a longer --timeout, and repeat the command to continue"
-            )
+            raise _no_images(missing, invalid, self.timeout)
         return None
+
+    def _require_wanted(self, images: Sequence[tuple[str, Any]]) -> None:
+        """Raise `UserError` if an image differs from what was asked for."""
+        size, fov = self._settings.size, self._settings.field_of_view
+        for name, image in images:
+            if image is not None and (found := difference(image, size, fov)):
+                raise UserError(f"the simulator's {name} image of frame {image.frame} has {found}; {CONTINUE}")
+
+
+def _no_images(missing: set[str], invalid: set[str], timeout: float) -> UserError:
+    if not missing:
+        return UserError(
+            f"the {' and '.join(sorted(invalid))} images of the last {MAX_DROPPED_IN_A_ROW} frames have a pose, field "
+            f"of view or time that is not finite; {CONTINUE}"
+        )
+    return UserError(
+        f"no {' and no '.join(sorted(missing))} images of the last {MAX_DROPPED_IN_A_ROW} frames came within "
+        f"{timeout:g} s; everything recorded so far is complete: restart the simulator, or use a smaller "
+        "--size or a longer --timeout, and repeat the command to continue"
+    )
 
 
 class _Stream:
@@ -136,7 +166,14 @@ class _Stream:
     def __init__(self, camera: Any) -> None:
         self._queue: queue.Queue[Any] = queue.Queue()
         self._early: Any = None  # an image of a later frame than was asked for, kept until that frame is read
-        camera.listen(self._queue.put)
+        with carla_calls():
+            camera.listen(self._put)
+
+    def _put(self, image: Any) -> None:
+        while self._queue.qsize() >= MAX_WAITING:
+            with contextlib.suppress(queue.Empty):
+                self._queue.get_nowait()
+        self._queue.put(image)
 
     def read(self, frame: int, deadline: float) -> Any:
         """Return the image of a frame; None if it has not arrived by the deadline or a later one has."""
@@ -162,8 +199,12 @@ def camera_rig(world: Any, vehicle: Any, settings: RigSettings, timeout: float) 
             cameras.append({})
             for name in names:
                 blueprint = _blueprint(world, SENSORS[name], settings)
-                cameras[-1][name] = world.spawn_actor(blueprint, _transform(pose), attach_to=vehicle)
-        yield Rig(cameras, timeout)
+                with carla_calls():
+                    camera = world.spawn_actor(blueprint, _transform(pose), attach_to=vehicle)
+                if not hasattr(camera, "listen"):
+                    raise UserError(f"the simulator has spawned no camera for {SENSORS[name].blueprint}; {CONTINUE}")
+                cameras[-1][name] = camera
+        yield Rig(cameras, settings, timeout)
     finally:
         for each in cameras:
             for camera in each.values():
@@ -194,10 +235,9 @@ def _transform(pose: Pose) -> Any:
 
 def _view(images: Mapping[str, Any]) -> View:
     colour = images["rgb"]
-    location, rotation = colour.transform.location, colour.transform.rotation
     return View(
         images={name: SENSORS[name].decode(image) for name, image in images.items()},
-        pose=(location.x, location.y, location.z, rotation.pitch, rotation.yaw, rotation.roll),
+        pose=pose_of(colour),
         fov=colour.fov,
         time=colour.timestamp,
         frame=colour.frame,

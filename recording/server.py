@@ -14,6 +14,8 @@ from segmentation.errors import UserError
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 LOADING_SECONDS = 180.0  # longest wait for a server to load a town, or to render its first image
 PROBE_SECONDS = 5.0  # longest wait for a sign of life from a server that has answered before
+CONTINUE = "everything recorded so far is complete: restart the simulator and repeat the command to continue"
+VERSION = re.compile(r"\d{1,4}\.\d{1,4}[\w.+-]{0,60}", re.ASCII)  # such as 0.9.16 or 0.9.15-3-g3b1d2e8
 # A msgpack-rpc request for "version", and the start of a reply to it: a list of four, type 1 (reply), request 0.
 VERSION_REQUEST = b"\x94\x00\x00\xa7version\x91\x91\xc2"
 REPLY = b"\x94\x01\x00"
@@ -47,12 +49,25 @@ class Server:
         """Turn what the client raises when the server is gone, slow or faulty into a `UserError`."""
         try:
             yield
-        except RuntimeError as error:
+        except Exception as error:
+            if not _is_from_carla(error):
+                raise
             state = "reported an error" if self.answers() else "is gone or hangs"
             raise UserError(
-                f"{self.host}:{self.port}: the simulator {state} ({_one_line(error)}); everything recorded so far is "
-                "complete: restart the simulator and repeat the command to continue"
+                f"{self.host}:{self.port}: the simulator {state} ({_one_line(error)}); {CONTINUE}"
             ) from error
+
+
+@contextmanager
+def carla_calls() -> Iterator[None]:
+    """Let the `carla` package raise RuntimeError for all answers that it cannot use, as it does for most.
+
+    Only for calls of the package: a mistake of this project should not look like one of the server.
+    """
+    try:
+        yield
+    except (ValueError, TypeError, LookupError, OverflowError) as error:
+        raise RuntimeError(f"invalid answer: {_one_line(error)}") from error
 
 
 @contextmanager
@@ -87,12 +102,13 @@ def connect(host: str, port: int, timeout: float) -> Server:
     client = carla.Client(host, port)
     client.set_timeout(timeout)
     try:
-        version = client.get_server_version()
+        with carla_calls():
+            version = client.get_server_version()
     except RuntimeError as error:
         raise UserError(
             f"{host}:{port}: no CARLA server answers ({_one_line(error)}); restart it or change --host and --port"
         ) from None
-    if not re.match(r"\d+\.\d+", version):
+    if not VERSION.fullmatch(version):
         raise UserError(f"{host}:{port}: reports that its version is {version[:40]!r}; start a CARLA server there")
     return Server(host, port, timeout, client, version)
 
@@ -138,6 +154,16 @@ def _probe(host: str, port: int, timeout: float) -> Literal["carla", "other", "n
         if answer.startswith(REPLY):
             return "carla"
     return "other"
+
+
+def _is_from_carla(error: Exception) -> bool:
+    """Return whether the `carla` package raised this, which has no exceptions of its own.
+
+    An attribute that one of its objects lacks tells that the server sent another kind of object than was asked for.
+    """
+    if isinstance(error, AttributeError):
+        return type(error.obj).__module__.startswith("carla")
+    return isinstance(error, RuntimeError | UnicodeDecodeError) or type(error).__module__ == "Boost.Python"
 
 
 def _one_line(error: Exception) -> str:

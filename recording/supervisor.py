@@ -11,8 +11,10 @@ import ctypes
 import math
 import os
 import signal
+import stat
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from types import FrameType
 
 from segmentation.errors import UserError
@@ -30,16 +32,17 @@ def continue_in_child() -> None:
         return
     sys.stdout.flush()
     sys.stderr.flush()
+    parent = os.getpid()
     child = os.fork()
     if not child:
-        die_with_parent(signal.SIGKILL)
+        die_with_parent(parent)
         return
 
     def forward(number: int, _: FrameType | None) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.kill(child, number)
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in _stop_signals():
         signal.signal(number, forward)
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     if status in (-signal.SIGABRT, -signal.SIGSEGV, -signal.SIGBUS):
@@ -57,21 +60,41 @@ def continue_in_child() -> None:
 
 @contextlib.contextmanager
 def graceful_shutdown() -> Iterator[None]:
-    """Let the first Ctrl-C or SIGTERM raise an exception and ignore later ones, so that cleanup is not interrupted.
+    """Let the first Ctrl-C, SIGTERM or SIGHUP raise an exception and ignore later ones: nothing interrupts cleanup.
 
-    Ctrl-C raises KeyboardInterrupt, SIGTERM raises SystemExit with status 143.
+    Ctrl-C raises KeyboardInterrupt, SIGTERM and SIGHUP raise SystemExit with status 143 and 129. SIGHUP means that the
+    terminal was closed; if it is ignored already, as after `nohup`, it stays so.
     """
 
     def stop(number: int, _: FrameType | None) -> None:
         for each in signals:
             signal.signal(each, signal.SIG_IGN)
+        if number not in (signal.SIGINT, signal.SIGTERM):
+            _leave_terminal()
         print("\nStopping ...", file=sys.stderr)
         raise KeyboardInterrupt if number == signal.SIGINT else SystemExit(128 + number)
 
-    signals = (signal.SIGINT, signal.SIGTERM)
+    signals = _stop_signals()
     for number in signals:
         signal.signal(number, stop)
     yield
+
+
+def _stop_signals() -> list[signal.Signals]:
+    """Return the signals that ask a recording to stop."""
+    signals = [signal.SIGINT, signal.SIGTERM]
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        signals.append(signal.SIGHUP)
+    return signals
+
+
+def _leave_terminal() -> None:
+    """Redirect what would be printed on the terminal to /dev/null: on a closed one, every print raises OSError."""
+    with Path(os.devnull).open("w") as nowhere:
+        for descriptor in (1, 2):
+            with contextlib.suppress(OSError):
+                if stat.S_ISCHR(os.fstat(descriptor).st_mode):
+                    os.dup2(nowhere.fileno(), descriptor)
 
 
 @contextlib.contextmanager
@@ -87,7 +110,12 @@ def time_limit(seconds: float) -> Iterator[None]:
         signal.alarm(0)
 
 
-def die_with_parent(number: signal.Signals) -> None:
-    """Let the system send this process a signal when its parent ends for any reason (on Linux)."""
+def die_with_parent(parent: int) -> None:
+    """Let the system kill this process when `parent`, its parent's id, ends for any reason (on Linux).
+
+    Not with a weaker signal: between fork and exec, the parent's handlers would catch it without any effect.
+    """
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(number))
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, ctypes.c_ulong(signal.SIGKILL))
+        if os.getppid() != parent:  # it has ended already
+            os.kill(os.getpid(), signal.SIGKILL)

@@ -39,7 +39,7 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def main() -> int:
-    """Serve until Ctrl-C or SIGTERM; return the exit status."""
+    """Serve until Ctrl-C, SIGTERM or SIGHUP; return the exit status."""
     arguments = parse_arguments()
     logging.basicConfig(level=logging.INFO if arguments.verbose else logging.WARNING, format="%(message)s")
     print(f"Building {arguments.map}; the first start also compiles the renderer (half a minute).", file=sys.stderr)
@@ -53,7 +53,10 @@ def main() -> int:
     server.start()
     print(f"{arguments.map} listens on {arguments.host}:{server.port}; press Ctrl-C to stop.", flush=True)
     stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    signals = [signal.SIGINT, signal.SIGTERM]
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # ignored after `nohup`
+        signals.append(signal.SIGHUP)
+    for number in signals:
         signal.signal(number, lambda *_: stop.set())
     stop.wait()
     server.stop()

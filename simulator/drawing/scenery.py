@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
-from multiprocessing import get_context
 
 import numpy as np
 
@@ -15,8 +13,9 @@ from simulator.drawing.atmosphere import Light
 from simulator.drawing.furniture import LAMP_HEAD, LAMP_ON, STATES
 from simulator.drawing.lamplight import Lamps
 from simulator.drawing.mesh import POLE, Look, Mesh, Triangles, concatenate, pose_matrix
+from simulator.drawing.painting import painting
 from simulator.drawing.stage import Prop, Stage
-from simulator.drawing.textures import Textures, paint_textures
+from simulator.drawing.textures import Textures
 from simulator.roads.ground import KERB_HEIGHT
 from simulator.roads.road_network import RoadNetwork, Signal
 
@@ -52,29 +51,26 @@ class Scenery:
 
 def build_scenery(network: RoadNetwork, seed: int) -> Scenery:
     """Build a town. Equal networks and seeds produce equal towns."""
-    # a process, because painting and building both hold the GIL; spawned, because forking is unsafe with threads
-    worker = ProcessPoolExecutor(1, get_context("spawn"))
-    pending = worker.submit(paint_textures, seed)
-    rng = np.random.default_rng([seed, network.seed, 5])
-    land = street.survey(network)
-    ground = Mesh()
-    street.draw_ground(ground, network, land)
-    site = plots.furnish(network, land, rng)
-    distant, trees = horizon.surroundings(land, rng)
-    for x, y in trees:
-        site.tree(x, y, scale=1.2)
-    add_power_lines(site)
-    parts = [ground.build(), *number_objects(site.parts), *distant]
-    props = [
-        Prop(name, matrix, tint, object=FIRST_OBJECT + len(site.parts) + i)
-        for i, (name, matrix, tint) in enumerate(site.props)
-    ]
-    props += [signal_prop(signal) for signal in network.signals.values()]
-    stage = Stage(concatenate(parts), props)
-    is_lamp = np.array([prop.model == "lamp" for prop in props])
-    signals = np.flatnonzero([prop.signal >= 0 for prop in props])
-    textures = pending.result()
-    worker.shutdown(wait=False)
+    with painting(seed) as wait_for_textures:
+        rng = np.random.default_rng([seed, network.seed, 5])
+        land = street.survey(network)
+        ground = Mesh()
+        street.draw_ground(ground, network, land)
+        site = plots.furnish(network, land, rng)
+        distant, trees = horizon.surroundings(land, rng)
+        for x, y in trees:
+            site.tree(x, y, scale=1.2)
+        add_power_lines(site)
+        parts = [ground.build(), *number_objects(site.parts), *distant]
+        props = [
+            Prop(name, matrix, tint, object=FIRST_OBJECT + len(site.parts) + i)
+            for i, (name, matrix, tint) in enumerate(site.props)
+        ]
+        props += [signal_prop(signal) for signal in network.signals.values()]
+        stage = Stage(concatenate(parts), props)
+        is_lamp = np.array([prop.model == "lamp" for prop in props])
+        signals = np.flatnonzero([prop.signal >= 0 for prop in props])
+        textures = wait_for_textures()
     return Scenery(stage, textures, place_lamps(props, land), site.footprints, is_lamp, signals)
 
 

@@ -10,15 +10,17 @@ from __future__ import annotations
 import logging
 import socket
 import socketserver
-import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgpack
 
+from simulator.protocol.connections import BoundedServer, State
+
 REQUEST, RESPONSE = 0, 1
 MAX_MESSAGE_SIZE = 32 << 20  # bytes; the largest message of a client is an OpenDRIVE text
-MAX_CONNECTIONS = 128
+MAX_VALUES = 1_000_000  # of one message; the largest batch has MAX_ACTORS commands of some dozen values
+FIRST_BYTES = (0x93, 0x94)  # of a message: an array of 3 or 4 values
 
 log = logging.getLogger(__name__)
 
@@ -33,46 +35,6 @@ class UnknownMethodError(Exception):
 
 Dispatch = Callable[[object, str, list[Any]], Any]
 """(connection, method, arguments without metadata) -> result as it is sent."""
-
-
-class BoundedServer(socketserver.ThreadingTCPServer):
-    """A TCP server with one thread per connection and a limit on the number of connections."""
-
-    allow_reuse_address = True
-    daemon_threads = True
-    block_on_close = False
-    request_queue_size = 64
-
-    def __init__(self, address: tuple[str, int], handler: type[socketserver.BaseRequestHandler]) -> None:
-        try:
-            super().__init__(address, handler)
-        except (OSError, OverflowError) as error:
-            raise OSError(f"Cannot listen on {address[0]}:{address[1]}: {error}") from error
-        self._slots = threading.BoundedSemaphore(MAX_CONNECTIONS)
-
-    @property
-    def port(self) -> int:
-        """The port that the server listens on."""
-        return self.server_address[1]
-
-    def verify_request(self, request: Any, client_address: Any) -> bool:
-        """Accept a connection only if a slot is free."""
-        return self._slots.acquire(blocking=False)
-
-    def process_request_thread(self, request: Any, client_address: Any) -> None:
-        """Serve one connection, then free its slot."""
-        try:
-            super().process_request_thread(request, client_address)
-        finally:
-            self._slots.release()
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Log an error of one connection; the others continue."""
-        log.exception("Connection of %s ended with an error.", client_address)
-
-    def start(self, name: str) -> None:
-        """Accept connections from now on, in a background thread."""
-        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.1}, name=name, daemon=True).start()
 
 
 class RpcServer(BoundedServer):
@@ -95,7 +57,9 @@ class RpcHandler(socketserver.BaseRequestHandler):
         packer = msgpack.Packer(use_bin_type=True, unicode_errors="surrogateescape")
         try:
             for message in self.messages():
+                self.server.set_state(self.request, State.BUSY)
                 response = self.answer(message)
+                self.server.set_state(self.request, State.IDLE)
                 if response is not None:
                     self.request.sendall(packer.pack(response))
         except MalformedMessageError as error:
@@ -107,16 +71,11 @@ class RpcHandler(socketserver.BaseRequestHandler):
 
     def messages(self) -> Iterator[list[Any]]:
         """Yield the client's messages one by one; raise MalformedMessageError."""
-        unpacker = msgpack.Unpacker(
-            raw=False, strict_map_key=False, unicode_errors="surrogateescape", max_buffer_size=MAX_MESSAGE_SIZE
-        )
+        splitter = MessageSplitter()
         while data := self.request.recv(1 << 16):
-            try:
-                unpacker.feed(data)
-                for message in unpacker:
-                    yield check_message(message)
-            except (ValueError, TypeError, msgpack.UnpackException, RecursionError) as error:
-                raise MalformedMessageError(f"not msgpack ({type(error).__name__})") from error
+            for message in splitter.feed(data):
+                yield check_message(decode(message))
+            self.server.set_unfinished(self.request, splitter.unfinished)
 
     def answer(self, message: list[Any]) -> list[Any] | None:
         """Return the response to a checked message, None if it needs none."""
@@ -128,6 +87,74 @@ class RpcHandler(socketserver.BaseRequestHandler):
         except UnknownMethodError as unknown:
             error, result = str(unknown), None
         return [RESPONSE, message[1], error, result] if message[0] == REQUEST else None
+
+
+class MessageSplitter:
+    """Splits a stream of bytes into messages.
+
+    No value is built before its message is complete: an incomplete message takes as much memory as its bytes.
+    """
+
+    def __init__(self) -> None:
+        self._scanner = msgpack.Unpacker(max_buffer_size=MAX_MESSAGE_SIZE)
+        self._bytes = bytearray()  # of the incomplete message
+        self._start = 0  # its place in the stream
+
+    @property
+    def unfinished(self) -> int:
+        """The number of bytes of the incomplete message."""
+        return len(self._bytes)
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """Take the next bytes of the stream and yield the messages that they complete; raise MalformedMessageError."""
+        self._bytes += data
+        try:
+            self._scanner.feed(data)
+            while self._bytes:
+                if self._bytes[0] not in FIRST_BYTES:
+                    raise MalformedMessageError("not msgpack-rpc")
+                self._scanner.skip()
+                size = self._scanner.tell() - self._start
+                self._start += size
+                message = bytes(self._bytes[:size])
+                del self._bytes[:size]
+                yield message
+        except msgpack.OutOfData:
+            pass  # the message is not complete yet
+        except (ValueError, msgpack.UnpackException) as error:
+            raise MalformedMessageError(f"not msgpack ({type(error).__name__})") from error
+        if len(self._bytes) > MAX_MESSAGE_SIZE:
+            raise MalformedMessageError(f"larger than {MAX_MESSAGE_SIZE} bytes")
+
+
+def decode(message: bytes) -> Any:
+    """Return the values of a complete message; raise MalformedMessageError.
+
+    Numbers, texts and empty lists take up to 70 times as much memory as their bytes, so their number is limited.
+    """
+    count = 0
+
+    def count_values(values: Any) -> Any:
+        nonlocal count
+        count += 1 + len(values)
+        if count > MAX_VALUES:
+            raise ValueError(f"more than {MAX_VALUES} values")
+        return values
+
+    try:
+        return msgpack.unpackb(
+            message,
+            raw=False,
+            strict_map_key=False,
+            unicode_errors="surrogateescape",
+            list_hook=count_values,
+            object_hook=count_values,
+            max_array_len=MAX_VALUES,
+            max_map_len=MAX_VALUES,
+            max_ext_len=0,
+        )
+    except (ValueError, TypeError, msgpack.UnpackException, RecursionError) as error:
+        raise MalformedMessageError(f"not msgpack ({error})") from error
 
 
 def check_message(message: Any) -> list[Any]:

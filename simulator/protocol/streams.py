@@ -17,7 +17,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from simulator.protocol.rpc import BoundedServer
+from simulator.protocol.connections import BoundedServer, State
 
 Chunk = bytes | memoryview
 
@@ -42,7 +42,7 @@ class Subscriber:
     def __init__(self, connection: socket.socket, queue_size: int) -> None:
         self.queue_size = queue_size
         self.closed = False
-        self._socket = connection
+        self.connection = connection
         self._queue: collections.deque[tuple[Chunk, ...]] = collections.deque()
         self._changed = threading.Condition()
         threading.Thread(target=self._write, name="stream writer", daemon=True).start()
@@ -65,7 +65,7 @@ class Subscriber:
             self._queue.clear()
             self._changed.notify()
         with contextlib.suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RDWR)
+            self.connection.shutdown(socket.SHUT_RDWR)
 
     def _write(self) -> None:
         while True:
@@ -75,7 +75,7 @@ class Subscriber:
                     return
                 chunks = self._queue[0]
             try:
-                send_message(self._socket, chunks)
+                send_message(self.connection, chunks)
             except OSError:
                 self.close()
                 return
@@ -115,11 +115,13 @@ class StreamServer(BoundedServer):
     def retire(self, stream_id: int) -> None:
         """Remove a stream: its subscribers receive nothing more.
 
-        Their connections stay open until they leave: a disconnected client would reconnect at once, again and again.
+        Their connections stay open, while there is room: a disconnected client would reconnect at once, again and
+        again.
         """
         with self._changed:
             self._queue_sizes.pop(stream_id, None)
-            self._subscribers.pop(stream_id, None)
+            for subscriber in self._subscribers.pop(stream_id, []):
+                self.set_state(subscriber.connection, State.IDLE)
             self._expected = [item for item in self._expected if item.stream_id != stream_id]
             self._changed.notify_all()
 
@@ -179,10 +181,11 @@ class StreamServer(BoundedServer):
                     subscriber.close()
 
     def subscribe(self, stream_id: int, connection: socket.socket) -> Subscriber | None:
-        """Subscribe a connection to a stream; return None if there is no such stream."""
+        """Subscribe a connection to a stream; return None if there is no such stream: it then counts as silent."""
         with self._changed:
             if stream_id not in self._queue_sizes:
                 return None
+            self.set_state(connection, State.BUSY)
             subscriber = Subscriber(connection, self._queue_sizes[stream_id])
             self._subscribers[stream_id].append(subscriber)
             arrived = next((item for item in self._expected if item.stream_id == stream_id), None)

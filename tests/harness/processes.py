@@ -42,3 +42,16 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+def processes_with(variable: str, value: str) -> list[int]:
+    """Return the ids of the living processes that have this environment variable; empty where there is no /proc."""
+    return [int(path.name) for path in Path("/proc").glob("[0-9]*") if _is_alive_with(path, f"{variable}={value}")]
+
+
+def _is_alive_with(process: Path, entry: str) -> bool:
+    try:
+        is_zombie = (process / "stat").read_text().rpartition(")")[2].split()[0] == "Z"
+        return not is_zombie and entry.encode() in (process / "environ").read_bytes().split(b"\0")
+    except OSError:  # it has ended
+        return False

@@ -8,7 +8,9 @@ import pytest
 
 from recording.frame_filter import MAX_REJECTED_IN_A_ROW, PATIENCE, FrameFilter, RareLabels, require_known_labels
 from recording.frame_log import open_frame_log
-from recording.sensors import MAX_DROPPED_IN_A_ROW, Rig, View
+from recording.run import image_number
+from recording.sensors import MAX_DROPPED_IN_A_ROW, Rig, RigSettings, View
+from recording.server import VERSION
 from recording.writer import open_writer
 from segmentation.dataset.layout import FRAME_COLUMNS
 from segmentation.errors import UserError
@@ -25,28 +27,19 @@ class FakeCamera:
     def listen(self, callback):
         self.callback = callback
 
-    def send(self, *frames):
+    def send(self, *frames, **changes):
         for frame in frames:
-            location = SimpleNamespace(x=1.0, y=2.0, z=3.0)
-            rotation = SimpleNamespace(pitch=0.0, yaw=0.0, roll=0.0)
-            transform = SimpleNamespace(location=location, rotation=rotation)
-            pixels = np.full((2, 2, 4), frame, np.uint8)
-            self.callback(
-                SimpleNamespace(
-                    frame=frame,
-                    raw_data=pixels.tobytes(),
-                    height=2,
-                    width=2,
-                    fov=90.0,
-                    transform=transform,
-                    timestamp=0,
-                )
-            )
+            pose = {name: changes.pop(name, 1.0) for name in ("x", "y", "z", "pitch", "yaw", "roll")}
+            transform = SimpleNamespace(location=SimpleNamespace(**pose), rotation=SimpleNamespace(**pose))
+            pixels = np.full((2, 2, 4), frame, np.uint8).tobytes()
+            image = {"frame": frame, "raw_data": pixels, "width": 2, "height": 2, "fov": 90.0, "timestamp": 0.0}
+            self.callback(SimpleNamespace(**(image | {"transform": transform} | changes)))
 
 
 def make_rig(timeout=0.2):
     cameras = {"rgb": FakeCamera(), "ids": FakeCamera()}
-    return Rig([cameras], timeout), cameras["rgb"], cameras["ids"]
+    settings = RigSettings(poses=[(0.0,) * 6], size=(2, 2), field_of_view=90.0)
+    return Rig([cameras], settings, timeout), cameras["rgb"], cameras["ids"]
 
 
 def test_lost_image_drops_only_its_frame_and_is_never_replaced():
@@ -74,6 +67,62 @@ def test_silent_stream_is_reported_within_the_timeout():
         assert rig.read(frame) is None
     with pytest.raises(UserError, match="no ids images"):
         rig.read(MAX_DROPPED_IN_A_ROW)
+
+
+@pytest.mark.parametrize(
+    ("changes", "found"),
+    [
+        ({"width": 1}, "1 x 2 pixels instead of 2 x 2"),
+        ({"height": 2**32 - 1}, "2 x 4294967295 pixels"),
+        ({"raw_data": bytes(12)}, "12 bytes instead of 16"),
+        ({"raw_data": bytes(32)}, "32 bytes instead of 16"),
+        ({"fov": 45.0}, "field of view of 45 instead of 90"),
+    ],
+)
+def test_image_that_differs_from_what_was_asked_for_is_refused(changes, found):
+    rig, rgb, ids = make_rig()
+    rgb.send(1)
+    ids.send(1, **changes)
+    with pytest.raises(UserError, match=f"ids image of frame 1 has .*{found}"):
+        rig.read(1)
+
+
+def test_data_of_another_kind_of_sensor_are_refused():
+    rig, rgb, ids = make_rig()
+    rgb.send(1)
+    ids.callback(SimpleNamespace(frame=1, raw_data=b""))
+    with pytest.raises(UserError, match="has the type SimpleNamespace instead of Image"):
+        rig.read(1)
+
+
+@pytest.mark.parametrize("changes", [{"x": np.nan}, {"yaw": np.inf}, {"fov": np.nan}, {"timestamp": np.nan}])
+def test_frame_with_numbers_that_are_not_finite_is_dropped_and_the_fourth_is_reported(changes):
+    rig, rgb, ids = make_rig()
+    ids.send(*range(1, 7))
+    rgb.send(1, **changes)
+    rgb.send(2)
+    assert rig.read(1) is None and rig.read(2) and rig.dropped == 1
+    for frame in range(3, 3 + MAX_DROPPED_IN_A_ROW):
+        rgb.send(frame, **changes)
+    assert [rig.read(frame) for frame in range(3, 6)] == [None, None, None]
+    with pytest.raises(UserError, match=r"rgb images of the last 4 frames .* not finite"):
+        rig.read(6)
+
+
+def test_frame_that_is_repeated_is_refused():
+    rig, rgb, ids = make_rig()
+    for camera in (rgb, ids):
+        camera.send(5, 5)
+    assert rig.read(5)
+    with pytest.raises(UserError, match="frame 5 comes after frame 5"):
+        rig.read(5)
+
+
+def test_images_that_nobody_reads_take_bounded_memory():
+    rig, rgb, ids = make_rig()
+    for camera in (rgb, ids):
+        camera.send(*range(1, 200))
+    assert [rig.read(frame) is None for frame in (150, 199)] == [True, False]
 
 
 def make_view(x=0.0, ids=None):
@@ -230,7 +279,56 @@ def test_image_is_removed_if_its_row_does_not_fit_on_the_disk(tmp_path, monkeypa
     assert {path.name for path in tmp_path.iterdir()} == {"rgb", "seg_raw", "seg"} and not list(tmp_path.glob("*/*"))
 
 
-def test_table_without_runs_is_refused(tmp_path):
-    (tmp_path / "frames.csv").write_text("file,when\na,b\n")
-    with pytest.raises(UserError, match=r"frames\.csv: needs the columns name and run"), open_frame_log(tmp_path):
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        ("file,when\na,b\n", "needs the columns name and run"),
+        ("name;run\na;b\n", "but has 'name;run'"),
+        ("name,run,run\na,b,c\n", "each once"),
+        ("no line break", "needs the columns"),
+        ("name,run\na_000000,a\na_00\nb_000000,b\n", "line 3 has no name or no run"),
+        ("name,run\na_000000,a\na_000001,ab_000000,b\n", "line 3 has 3 values for 2 columns"),
+        ("name,run\na_000000,a\nb,b\na_000000,a\n", "line 4 has the name of an earlier row, 'a_000000'"),
+        ('name,run\n"a_000000,a\na_000001,a\n"a_000002",a\n', "cannot be read|quotation mark"),
+        ("name,run\na_000000,\udcff\nb,", "cannot be read"),
+    ],
+)
+def test_unusable_table_is_refused_and_not_changed(tmp_path, content, fault):
+    path = tmp_path / "frames.csv"
+    path.write_text(content, errors="surrogateescape")
+    before = path.read_bytes()
+    with pytest.raises(UserError, match=rf"frames\.csv: .*{fault}"), open_frame_log(tmp_path):
         pass
+    assert path.read_bytes() == before
+
+
+def test_table_that_is_a_pipe_is_refused(tmp_path):
+    os.mkfifo(tmp_path / "frames.csv")
+    with pytest.raises(UserError, match=r"frames\.csv: is a pipe"), open_frame_log(tmp_path):
+        pass
+
+
+def test_table_cut_in_its_first_line_is_started_again(tmp_path):
+    (tmp_path / "frames.csv").write_text("name,run,fra")
+    with open_frame_log(tmp_path) as frames:
+        frames.append({"name": "a_000000", "run": "a"})
+    assert (tmp_path / "frames.csv").read_text().splitlines()[0] == ",".join(FRAME_COLUMNS)
+
+
+def test_number_of_5000_digits_is_no_image_number():
+    assert image_number("a_000012", "a") == 12
+    assert image_number("a_" + 5000 * "9", "a") is None
+
+
+@pytest.mark.parametrize(
+    ("version", "is_version"),
+    [
+        ("0.9.16", True),
+        ("0.9.15-3-g3b1d2e8", True),
+        (6000 * "9" + ".9", False),
+        ("0.9.16\n\x1b[31m", False),
+        ("", False),
+    ],
+)
+def test_only_versions_are_versions(version, is_version):
+    assert bool(VERSION.fullmatch(version)) is is_version

@@ -15,7 +15,7 @@ import msgpack
 import pytest
 
 from segmentation.labels import LABEL_TABLES
-from tests.harness.processes import ROOT, free_port, wait_until
+from tests.harness.processes import ROOT, free_port, processes_with, start, wait_until
 from tests.harness.recorders import assert_complete, read_rows
 from tests.harness.towns import running_stub_town
 
@@ -102,6 +102,24 @@ def test_embedded_town_is_started_where_no_server_runs_and_ends_with_the_recorde
     wait_until(lambda: not accepts_connections(port), 20)
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks for processes in /proc")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+@pytest.mark.parametrize("program", ["01_synchronous_mode_recording.py", "simulator"])
+def test_no_process_is_left_if_the_town_is_stopped_while_it_is_built(tmp_path, program, number):
+    if program == "simulator":
+        command = ("-m", program, "--port", 0)
+    else:
+        command = (program, "--port", free_port(), "--output", tmp_path, "--no-window")
+    count = 2 if program == "simulator" else 4  # the recorder, its parent, the town, the painter of its textures
+    mark = f"{tmp_path} {number}"
+    process = start(*command, stderr=subprocess.DEVNULL, MARK=mark)
+    wait_until(lambda: len(processes_with("MARK", mark)) == count, 60, process)
+    process.send_signal(number)
+    process.wait(20)
+    wait_until(lambda: not processes_with("MARK", mark), 10)
+    process.stdout.close()
+
+
 def accepts_connections(port):
     with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
         return True
@@ -176,6 +194,26 @@ def test_ids_that_the_label_table_lacks_are_refused(start_recorder, tmp_path):
     with running_stub_town("--label", 77) as town:
         assert_one_sentence(start_recorder(town, tmp_path, *LONG), "label ids 77", "29 labels")
         assert town.settings() == (False, None) and town.leftovers() == 0
+
+
+@pytest.mark.parametrize(
+    ("flags", "part"),
+    [
+        (("--short-images",), "image of frame"),
+        (("--answer", "version", '[[1, "9999999999.9"]]'), "reports that its version is"),
+        (("--answer", "version", '[[1, "0.9.\\udcff"]]'), "invalid answer"),
+        (("--answer", "get_map_info", '[[1, ["Carla/Maps/..", []]]]'), "the town is called '..'"),
+        (("--answer", "get_available_maps", '[[1, ["\\udcff"]]]'), "invalid answer"),
+        (("--answer", "get_sensor_token", '[[1, ["token"]]]'), "invalid token"),
+        (("--answer", "spawn_actor_with_parent", "[[1, []]]"), "no camera"),
+        (("--answer", "tick_cue", "[[1, 5]]"), "frame 5 comes after frame 5"),
+    ],
+)
+def test_server_that_answers_wrongly_is_reported(start_recorder, tmp_path, flags, part):
+    with running_stub_town(*flags) as town:
+        recorder = start_recorder(town, tmp_path, *LONG, "--timeout", 3)
+        assert_one_sentence(recorder, part, seconds=40)
+    assert not read_rows(tmp_path)
 
 
 def test_dataset_with_ids_of_another_carla_version_is_refused_and_not_changed(stub_town, start_recorder, tmp_path):

@@ -177,7 +177,7 @@ def test_recording_needs_no_display(stub_town, start_recorder, tmp_path):
     assert len(assert_complete(tmp_path)) == 2
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_signal_stops_recording_and_restores_the_server(stub_town, start_recorder, tmp_path, number, status):
     recorder = start_recorder(stub_town, tmp_path, "--images", 100_000, "--keep-metres", 0)
     recorder.wait_for_images(10)

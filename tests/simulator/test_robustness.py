@@ -18,6 +18,9 @@ import pytest
 
 from simulator import server  # noqa: F401  (importing it registers the calls)
 from simulator.calls.dispatch import ACCEPTED, CALLS, EMPTY, UNSUPPORTED
+from simulator.protocol import connections
+from simulator.protocol.connections import MAX_CONNECTIONS, MAX_UNFINISHED
+from simulator.protocol.rpc import MalformedMessageError, MessageSplitter, RpcServer, decode
 from simulator.protocol.streams import IMAGE_QUEUE_SIZE
 from tests.harness.processes import free_port, start, wait_until
 from tests.harness.towns import running_stub_town
@@ -105,8 +108,7 @@ def test_malformed_commands_do_not_stop_a_batch(town):
 def test_malformed_bytes_close_only_their_connection(town, data):
     with connected(town.port) as other, connected(town.port) as connection:
         connection.sendall(data)
-        if data[:1] != b"\xdd":  # an incomplete message, which could still be completed
-            assert is_closed(connection)
+        assert is_closed(connection)
         assert ask(other, "version")[1] == [[1, "0.9.16"]]
 
 
@@ -200,6 +202,81 @@ def test_two_clients_share_a_world(town, world):
     assert world.get_actor(vehicle.id).type_id == "vehicle.audi.tt"
     wait_until(lambda: frames[-1] in other_frames)
     assert frames == other_frames[-5:]
+
+
+# -- limits -----------------------------------------------------------------------------------------------
+
+
+def test_silent_connections_give_way_to_clients():
+    with running_stub_town() as town, contextlib.ExitStack() as stack:
+        quiet = stack.enter_context(connected(town.port))
+        assert ask(quiet, "version")[1] == [[1, "0.9.16"]]
+        silent = [stack.enter_context(connected(town.port)) for _ in range(2 * MAX_CONNECTIONS)]
+        for _ in range(MAX_CONNECTIONS):
+            # A subscription to a stream that does not exist.
+            stack.enter_context(connected(town.stream_port)).sendall(struct.pack("<I", 4_000_000_000))
+        world = town.client().get_world()
+        world.apply_settings(carla.WorldSettings(synchronous_mode=True, fixed_delta_seconds=0.05))
+        record(world, 3)
+        world.apply_settings(carla.WorldSettings())
+        assert is_closed(silent[0]) and ask(silent[-1], "version")[1] == [[1, "0.9.16"]]
+        assert ask(quiet, "version")[1] == [[1, "0.9.16"]]
+
+
+def test_unfinished_messages_take_bounded_memory():
+    start = b"\x94\x00\x01" + msgpack.packb("copy_opendrive_to_file")
+    unfinished = [
+        b"\xdb\x01\xff\xff\xff" + b"x" * (20 << 20),  # a text of 32 MB
+        b"\xdd\x01\xff\xff\xff" + b"\x90" * (20 << 20),  # a list of empty lists, which take 56 bytes each
+    ]
+    with running_stub_town() as town, contextlib.ExitStack() as stack:
+        before = memory(town.process.pid)
+        for number in range(10):
+            connection = stack.enter_context(connected(town.port))
+            with contextlib.suppress(OSError):  # it may be closed
+                connection.sendall(start + unfinished[number % 2])
+        assert memory(town.process.pid) - before < 3 * MAX_UNFINISHED
+        assert ask(stack.enter_context(connected(town.port)), "version")[1] == [[1, "0.9.16"]]
+
+
+@pytest.fixture
+def rpc_server():
+    rpc_server = RpcServer(("127.0.0.1", 0), lambda _, method, arguments: [method, len(arguments)], lambda _: None)
+    rpc_server.start("calls")
+    yield rpc_server
+    rpc_server.shutdown()
+    rpc_server.server_close()
+
+
+def test_longest_idle_client_gives_way_when_all_connections_are_taken(rpc_server, monkeypatch):
+    monkeypatch.setattr(connections, "MAX_CONNECTIONS", 3)
+    monkeypatch.setattr(connections, "IDLE_TIMEOUT", 0.5)
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(connected(rpc_server.port)) for _ in range(3)]
+        for client in [*clients, clients[0]]:
+            assert ask(client, "here") == (None, ["here", 0])
+        assert is_closed(stack.enter_context(connected(rpc_server.port)))  # nobody has been idle for long enough
+        time.sleep(0.6)
+        newcomer = stack.enter_context(connected(rpc_server.port))
+        assert ask(newcomer, "here", 1) == (None, ["here", 1])
+        assert is_closed(clients[1]) and ask(clients[0], "still") == (None, ["still", 0])
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_messages_are_split_wherever_the_stream_is_cut(size):
+    rng = random.Random(1)
+    messages = [[0, number, "method", [random_value(rng), "x" * 500, b"y" * 300]] for number in range(50)]
+    stream = b"".join(map(msgpack.packb, messages)) + b"\x94\x00"
+    splitter = MessageSplitter()
+    found = [part for start in range(0, len(stream), size) for part in splitter.feed(stream[start : start + size])]
+    assert found == [msgpack.packb(message) for message in messages] and splitter.unfinished == 2
+
+
+def test_message_of_too_many_values_is_refused():
+    assert len(decode(msgpack.packb([0, 1, "method", [[]] * 100_000]))[3]) == 100_000
+    for values in ([[]] * 2_000_000, [[0] * 100] * 20_000, [{}] * 1_500_000):
+        with pytest.raises(MalformedMessageError, match=r"values|max_array_len"):
+            decode(msgpack.packb([0, 1, "method", values]))
 
 
 # -- fuzzing ----------------------------------------------------------------------------------------------
