@@ -8,17 +8,21 @@
 The best network by validation mean IoU is saved in models/, with its curves; 03_inference.py uses it.
 """
 
+from collections.abc import Sequence
+from contextlib import nullcontext
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
-
-import numpy as np
+from uuid import uuid4
 
 from segmentation.backend import best_precision, load_keras
-from segmentation.dataset.check import check_folders
-from segmentation.dataset.split import Split, open_split
+from segmentation.dataset.check import Report, check_folders
+from segmentation.dataset.split import Split, check_split, open_split
 from segmentation.errors import UserError
 from segmentation.flags import require_at_least, run, script_constants
+from segmentation.model_archive import read_metadata
+from segmentation.model_files import ModelFiles, require_model_name
 from segmentation.networks.registry import Architecture, build_network, choose_recipe
 from segmentation.recipes import Optimizer, Recipe, Schedule
 from segmentation.report import print_iou
@@ -73,61 +77,63 @@ READERS = 2  # threads that read and prepare images
 def main() -> None:
     """Check the data, hold out a part of it for validation, and train."""
     check_constants()
-    reports = check_folders([DATASET] if VALIDATION is None else [DATASET, VALIDATION])
-    if CHECK:
-        return
-    split = open_split(DATASET, VALIDATION, VALIDATION_SHARE, SEED)
-    load_keras(THREADS)  # takes seconds, so it comes after everything that can be checked without it
-    train(split, reports[0].class_pixels)
+    files = ModelFiles(MODEL or Path("models", f"{ARCHITECTURE}.keras"))
+    with nullcontext() if CHECK else files.lock():
+        reports = check_folders([DATASET] if VALIDATION is None else [DATASET, VALIDATION])
+        require_two_classes(reports[0])
+        if CHECK and VALIDATION is None and reports[0].num_images < 2:
+            return  # a single image can be checked, but not split
+        split = open_split(DATASET, VALIDATION, VALIDATION_SHARE, SEED)
+        check_split(split, reports)
+        if CHECK:
+            return
+        load_keras(THREADS)  # takes seconds, so it comes after everything that can be checked without it
+        train(split, reports, files)
 
 
-def train(split: Split, class_pixels: np.ndarray) -> None:
+def train(split: Split, reports: Sequence[Report], files: ModelFiles) -> None:
     """Open the data, build a network, compile it, fit it, and evaluate the best one."""
     import keras
 
-    from segmentation.checkpoint import ModelFiles, TrainedModel, load_model
+    from segmentation.checkpoint import TrainedModel
     from segmentation.dataset.data_loader import DataLoader
     from segmentation.networks.dense_block import set_dense_block_implementation
     from segmentation.training.compilation import add_weight_decay, class_weights, compile_network
     from segmentation.training.curves import draw_curves
     from segmentation.training.loop import evaluate, fit
     from segmentation.training.resume import resume
+    from segmentation.training.run_files import load_best, mark_start
 
     keras.utils.set_random_seed(SEED)
     keras.config.set_dtype_policy(PRECISION or best_precision())
-    files = ModelFiles(MODEL or Path("models", f"{ARCHITECTURE}.keras"))
     recipe = chosen_recipe()
 
-    loss_weights = class_weights(class_pixels, recipe.class_weighting)
+    loss_weights = class_weights(reports[0].class_pixels, recipe.class_weighting)
     load = partial(DataLoader, size=SIZE, batch_size=BATCH_SIZE, class_weights=loss_weights, threads=READERS)
     training = load(split.training, split.label_table, training=True, augment=AUGMENT, crop=recipe.crop, seed=SEED)
     validation = load(split.validation, split.label_table)
 
+    settings = run_settings(split, reports)
     if RESUME:
-        model = resume(files.last, run_settings(split), split.label_table)
+        model = resume(files, settings, split.label_table, recipe, steps_per_epoch=len(training))
+        draw_curves(model, files.curves)
     else:
         network = build(recipe, split.label_table.class_names)
         compile_network(network, recipe, steps_per_epoch=len(training), epochs=EPOCHS)
-        model = TrainedModel(network, split.label_table, SIZE, run_settings(split))
-        files.require_writable()
+        model = TrainedModel(network, split.label_table, SIZE, settings, run=uuid4().hex)
+        mark_start(model, files)
     set_dense_block_implementation(model.network, DENSE_BLOCK, RECOMPUTE)
     add_weight_decay(model.network, recipe)
 
     print(f"{model.network.name}: {model.network.count_params():,} parameters, {keras.config.dtype_policy().name}")
     print(f"{len(split.training)} images to train on, {len(split.validation)} to validate, {len(training)} steps/epoch")
-    completed = fit(
-        model,
-        training,
-        validation,
-        epochs=EPOCHS,
-        files=files,
-        after_epoch=lambda history: draw_curves(history, files.curves),
-    )
+    after_epoch = partial(draw_curves, path=files.curves)
+    completed = fit(model, training, validation, epochs=EPOCHS, files=files, after_epoch=after_epoch)
     if not model.history:
         print("Stopped before the first epoch was complete; nothing is kept.")
-        return
+        raise KeyboardInterrupt  # for the exit status
 
-    best = load_model(files.best).network
+    best = load_best(model, files)
     set_dense_block_implementation(best, DENSE_BLOCK, RECOMPUTE)
     scores = {"IoU": evaluate(best, validation)}
     title = f"{files.best} on {len(split.validation)} validation images"
@@ -172,12 +178,27 @@ def build(recipe: Recipe, class_names: tuple[str, ...]) -> "keras.Model":
     return network
 
 
-def run_settings(split: Split) -> dict[str, str]:
-    """Return what must be the same when the run is resumed: most constants, and the samples."""
-    may_change = {"MODEL", "RESUME", "CHECK", "THREADS", "READERS", "DENSE_BLOCK", "RECOMPUTE"}
+def run_settings(split: Split, reports: Sequence[Report]) -> dict[str, str]:
+    """Return what must be the same when the run is resumed: most constants, and the samples with their contents."""
+    may_change = {"DATASET", "VALIDATION", "MODEL", "RESUME", "CHECK", "THREADS", "READERS", "DENSE_BLOCK", "RECOMPUTE"}
     constants = {name: value for name, value in script_constants(main).items() if name not in may_change}
     constants["PRECISION"] = PRECISION or best_precision()
-    return {name.lower(): str(value) for name, value in constants.items()} | {"set of images": split.fingerprint()}
+    names = [[sample.name for sample in samples] for samples in (split.training, split.validation)]
+    contents = {image: found for report in reports for image, found in report.contents.items()}
+    return {name.lower(): str(value) for name, value in constants.items()} | {
+        "set of images": sha256(str(names).encode()).hexdigest(),
+        "images or labels": split.fingerprint(contents),
+    }
+
+
+def require_two_classes(report: Report) -> None:
+    """Raise `UserError` for a label table with a single class: there is nothing to tell it from."""
+    names = report.label_table.class_names if report.label_table else ()
+    if len(names) == 1:
+        raise UserError(
+            f"{report.folder}: {names[0]} is the only class in labels.csv, and a network needs two; give the other "
+            "labels a class too, such as Other"
+        )
 
 
 def check_constants() -> None:
@@ -192,10 +213,10 @@ def check_constants() -> None:
         raise UserError(f"--validation-share is {VALIDATION_SHARE}; use a number between 0 and 1")
     if GROUPS and max(SIZE) < 2**GROUPS:
         raise UserError(f"--groups is {GROUPS}, too many for {SIZE[0]}x{SIZE[1]}: each halves the size; use fewer")
-    if START_FROM and not START_FROM.is_file():
-        raise UserError(f"--start-from is {START_FROM}, which does not exist; name a model file")
-    if MODEL and MODEL.suffix != ".keras":
-        raise UserError(f"--model is {MODEL}; its name must end in .keras")
+    if START_FROM:
+        read_metadata(START_FROM)
+    if MODEL:
+        require_model_name(MODEL)
 
 
 if __name__ == "__main__":

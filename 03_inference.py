@@ -46,6 +46,8 @@ def main() -> None:
 
     model = load_model(model_file)
     ground_truth = GroundTruth(dataset, model.label_table)
+    for line in ground_truth.notes:
+        print(printable(line))
     with lock_output(OUTPUT):
         scores, failures = segment_images(dataset.samples, model, ground_truth)
 

@@ -1,8 +1,11 @@
 """Write files that are complete or not there at all, whatever stops the process or the machine."""
 
 import os
+import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from hashlib import sha256
+from itertools import chain
 from pathlib import Path
 
 from segmentation.errors import UserError
@@ -15,7 +18,7 @@ def atomic_write(path: Path, advice: str = "free or change it") -> Iterator[Path
     A killed process or a power cut leaves either the old file or the new one. Raise `UserError`, which ends with
     `advice`, if `path` cannot be written.
     """
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    temporary = temporary_path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
@@ -32,10 +35,9 @@ def atomic_write(path: Path, advice: str = "free or change it") -> Iterator[Path
 def atomic_write_together(files: Mapping[Path, bytes]) -> None:
     """Write all files, or none if one cannot be written; they appear in their order.
 
-    A killed process can leave the first of them and temporary files, which `remove_temporary_files` removes. Raise
-    OSError if there is no room.
+    A killed process can leave the first of them and temporary files. Raise OSError if there is no room.
     """
-    temporaries = {path: path.with_name(f".{path.name}.part") for path in files}
+    temporaries = {path: temporary_path(path) for path in files}
     try:
         for path, content in files.items():
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -50,12 +52,31 @@ def atomic_write_together(files: Mapping[Path, bytes]) -> None:
         raise
 
 
+def temporary_path(path: Path) -> Path:
+    """Return a hidden name beside `path` that no other process takes and that is short, whatever `path` is called."""
+    return path.with_name(f".{_digest(path)}-{secrets.token_hex(8)}.part{path.suffix}")
+
+
 def remove_temporary_files(folder: Path) -> None:
-    """Remove what `atomic_write_together` left in the subfolders of `folder` when its process was killed."""
-    remove_files(folder.glob("*/.*.part"))
+    """Remove what killed processes left in `folder` and its subfolders.
+
+    Nobody else may be writing there: see `segmentation.lock`.
+    """
+    patterns = (f"{parent}.*.part{suffix}" for parent in ("", "*/") for suffix in ("", ".*"))
+    remove_files(chain.from_iterable(folder.glob(pattern) for pattern in patterns))
+
+
+def remove_temporary_files_of(paths: Iterable[Path]) -> None:
+    """Remove what killed processes left of writing exactly these files, which nobody else may be writing."""
+    for path in paths:
+        remove_files(path.parent.glob(f".{_digest(path)}-*.part*"))
 
 
 def remove_files(paths: Iterable[Path]) -> None:
     """Remove files; a file that does not exist is ignored."""
     for path in paths:
         path.unlink(missing_ok=True)
+
+
+def _digest(path: Path) -> str:
+    return sha256(os.fsencode(path.name)).hexdigest()[:16]

@@ -1,7 +1,9 @@
 """A script's constants are its command-line flags: `BATCH_SIZE = 4` is also `--batch-size 4`."""
 
 import dataclasses
+import math
 import os
+import signal
 import sys
 import tokenize
 import types
@@ -17,9 +19,11 @@ from segmentation.errors import UserError
 def run(main: Callable[[], None]) -> None:
     """Replace the constants of `main`'s module by the flags on the command line, then call `main()`.
 
-    End the process with status 0, 1 (a `UserError`, printed as one sentence), 2 (invalid flags) or 130 (Ctrl-C).
+    End the process with status 0, 1 (a `UserError`, printed as one sentence), 2 (invalid flags), 130 (Ctrl-C), or 128
+    plus the number of SIGTERM or SIGHUP.
     """
     script = sys.modules[main.__module__]
+    _end_with_cleanup("SIGTERM", "SIGHUP")
     try:
         vars(script).update(parse_flags(main))
         main()
@@ -56,14 +60,38 @@ def parse_flags(main: Callable[[], None]) -> dict[str, Any]:
         for name, value in script_constants(main).items()
     ]
     flags: Any = tyro.cli(dataclasses.make_dataclass("Flags", fields), description=script.__doc__)
+    _require_finite(vars(flags))
     return {name.upper(): value for name, value in vars(flags).items()}
 
 
 def require_at_least(minimum: float, **constants: float | tuple[float, ...] | None) -> None:
-    """Raise `UserError` for a constant, or an element of a tuple, below `minimum`; None is allowed."""
+    """Raise `UserError` for a constant, or an element of a tuple, below `minimum` or NaN; None is allowed."""
     for name, value in constants.items():
-        if value is not None and min(value if isinstance(value, tuple) else (value,)) < minimum:
+        if value is not None and not all(item >= minimum for item in _items(value)):
             raise UserError(f"--{name.replace('_', '-')} is {value}; use {minimum} or more")
+
+
+def _require_finite(constants: dict[str, Any]) -> None:
+    """Raise `UserError` for a constant, or an element of a tuple, that is NaN or infinite."""
+    for name, value in constants.items():
+        if not all(math.isfinite(item) for item in _items(value) if isinstance(item, float)):
+            raise UserError(f"--{name.replace('_', '-')} is {value}; use finite numbers")
+
+
+def _items(value: Any) -> tuple[Any, ...]:
+    return value if isinstance(value, tuple) else (value,)
+
+
+def _end_with_cleanup(*signals: str) -> None:
+    """Let these signals raise SystemExit, so that temporary files are removed, unless they are handled or ignored."""
+
+    def end(number: int, frame: Any) -> None:
+        raise SystemExit(128 + number)
+
+    for name in signals:
+        number = getattr(signal, name, None)  # Windows has no SIGHUP
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, end)
 
 
 def _infer_type(value: Any) -> Any:

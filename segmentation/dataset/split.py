@@ -45,9 +45,9 @@ def open_split(folder: Path, validation_folder: Path | None, share: float, seed:
     label_table = dataset.read_label_table()
     if validation_folder is not None:
         validation = open_dataset(validation_folder)
-        if validation.read_label_table() != label_table:
-            raise UserError(f"{validation_folder}: its labels.csv differs from that of {folder}; make them alike")
-        return Split(label_table, _usable(dataset), _usable(validation))
+        if validation.read_label_table().to_csv() != label_table.to_csv():  # all of it, further colours too
+            raise UserError(f"{validation.label_table}: differs from {dataset.label_table}; make them alike")
+        return Split(label_table, _usable(dataset), _to_validate_on(validation))
     samples = _usable(dataset)
     parts = {part: [sample for sample in samples if sample.part == part] for part in (TRAINING, VALIDATION)}
     if all(parts.values()):
@@ -122,6 +122,15 @@ def _usable(dataset: Dataset) -> Sequence[Sample]:
     if others and len(others) < len(labelled):
         print(printable(f"{dataset.folder}: {len(labelled) - len(others)} images of its part 'test' are left out"))
     return others or labelled
+
+
+def _to_validate_on(dataset: Dataset) -> Sequence[Sample]:
+    """Return the labelled samples of the part "val" or, if there is no such part, all that are usable."""
+    samples = _usable(dataset)
+    part = [sample for sample in samples if sample.part == VALIDATION]
+    if part and len(part) < len(samples):
+        print(printable(f"{dataset.folder}: images to validate on are the {len(part)} of its part {VALIDATION!r}"))
+    return part or samples
 
 
 def _drives(samples: Sequence[Sample]) -> list[str]:

@@ -5,7 +5,6 @@ Its VGG16 and ResNet50 expect BGR images, 0..255, minus a mean colour. These net
 the original does.
 """
 
-import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,14 @@ import keras
 import numpy as np
 
 from segmentation.errors import UserError
+from segmentation.model_archive import (
+    KERAS_ENTRIES,
+    readable,
+    require_archive,
+    require_plain_hdf5,
+    require_plain_weights,
+)
+from segmentation.regular_file import require_regular_file
 
 IMAGE_SCALE = 127.5  # of `preprocess`
 IMAGENET_MEAN = (123.68, 116.779, 103.939)  # RGB, 0..255; the weights of VGG16 and ResNet50 expect it subtracted
@@ -42,7 +49,7 @@ def load_encoder_weights(network: keras.Model, encoder: str, source: str) -> Non
     mapping = {"vgg16": vgg16_weights, "resnet50": resnet50_weights, "xception": xception_weights}[encoder]
     try:
         assignments = list(mapping(network, original))
-    except (ValueError, AttributeError) as error:  # a layer is missing, or is of another kind
+    except Exception as error:  # of any kind: a layer is missing, or is of another kind
         reason = next(iter(str(error).splitlines()), type(error).__name__).split(". Existing layers")[0].rstrip(".")
         raise UserError(
             f"{source}: does not fit {network.name} as {encoder} ({reason}); use weights of keras.applications' "
@@ -71,25 +78,27 @@ def download(encoder: str) -> keras.Model:
 
 def read_encoder(encoder: str, path: Path) -> keras.Model:
     """Return the keras.applications model from a file of it or of its weights, with or without its classifier."""
-    if not path.is_file():
-        raise UserError(f"{path}: no such file of encoder weights; use imagenet or the path of one")
-    reason = "it is neither a .keras nor a .h5 file"
-    if path.suffix == ".keras":
+    kind, cure = f"{encoder} weights", "save them with keras.applications"
+    with readable(path, kind, cure):
         try:
+            require_regular_file(path)
+        except FileNotFoundError:
+            raise UserError(f"{path}: no such file of encoder weights; use imagenet or the path of one") from None
+        if path.suffix == ".keras":
+            require_archive(path, KERAS_ENTRIES)
+            require_plain_weights(path)
             return keras.saving.load_model(path, compile=False, safe_mode=True)
-        except (zipfile.BadZipFile, OSError, ValueError, TypeError, KeyError) as error:
-            reason = next(iter(str(error).splitlines()), type(error).__name__)
-    elif path.suffix in (".h5", ".hdf5"):
-        for classifier in (False, True):
-            original = APPLICATIONS[encoder](weights=None, include_top=classifier)
-            try:
-                original.load_weights(path)
-                return original
-            except (OSError, ValueError, TypeError, KeyError) as error:
-                reason = next(iter(str(error).splitlines()), type(error).__name__)
-    raise UserError(
-        f"{path}: cannot be read as {encoder} weights ({reason.rstrip('.')}); save them with keras.applications"
-    )
+        if path.suffix not in (".h5", ".hdf5"):
+            raise ValueError("it is neither a .keras nor a .h5 file")
+        with path.open("rb") as file:
+            require_plain_hdf5(file)
+        original = APPLICATIONS[encoder](weights=None, include_top=False)
+        try:
+            original.load_weights(path)
+        except Exception:  # of any kind
+            original = APPLICATIONS[encoder](weights=None, include_top=True)
+            original.load_weights(path)
+        return original
 
 
 def vgg16_weights(network: keras.Model, original: keras.Model) -> Iterator[Assignment]:

@@ -7,10 +7,11 @@ import keras
 import numpy as np
 from tqdm.keras import TqdmCallback
 
-from segmentation.checkpoint import ModelFiles, TrainedModel
+from segmentation.checkpoint import TrainedModel
 from segmentation.dataset.data_loader import DataLoader
 from segmentation.metrics import ConfusionMatrix, confusion_matrix
-from segmentation.training.callbacks import History, SaveCheckpoints, SeedDropout, StopOnInterrupt
+from segmentation.model_files import ModelFiles
+from segmentation.training.callbacks import RequireFinite, SaveCheckpoints, SeedDropout, StopOnInterrupt
 
 
 def fit(
@@ -20,32 +21,40 @@ def fit(
     *,
     epochs: int,
     files: ModelFiles,
-    after_epoch: Callable[[History], Any] = lambda history: None,
+    after_epoch: Callable[[TrainedModel], Any] = lambda trained: None,
 ) -> bool:
     """Train until `trained.history` has `epochs` epochs; return False if Ctrl-C ended it early.
 
-    After every epoch, `files.best` is saved if its validation mean IoU is the best so far, then `files.last`, from
-    which training can be resumed, and `after_epoch(history)` is called.
+    After every epoch, `files.last` is saved, from which training can be resumed, then `files.best` if the validation
+    mean IoU is the best so far, and `after_epoch(trained)` is called. Raise `UserError` if a loss, score or weight
+    becomes NaN or infinite, or if the files cannot be written.
     """
-    completed = len(trained.history.get("loss", []))
+    completed = trained.completed_epochs
     training.start_epoch(completed)
     stop_on_interrupt = StopOnInterrupt()
     if completed < epochs:
         print("The first step takes 5 to 40 seconds, on JAX longer: the network is traced and compiled before it")
-    trained.network.fit(
-        training,
-        validation_data=validation,
-        epochs=epochs,
-        initial_epoch=completed,
-        shuffle=False,  # the data loader shuffles by seed and epoch
-        callbacks=[
-            SeedDropout(training.seed),
-            SaveCheckpoints(trained, files, after_epoch),
-            stop_on_interrupt,
-            TqdmCallback(verbose=1, dynamic_ncols=True),
-        ],
-        verbose=0,
-    )
+    progress = TqdmCallback(verbose=1, dynamic_ncols=True)
+    try:
+        trained.network.fit(
+            training,
+            validation_data=validation,
+            epochs=epochs,
+            initial_epoch=completed,
+            shuffle=False,  # the data loader shuffles by seed and epoch
+            callbacks=[
+                SeedDropout(training.seed),
+                RequireFinite(trained, files),
+                SaveCheckpoints(trained, files, after_epoch),
+                stop_on_interrupt,
+                progress,
+            ],
+            verbose=0,
+        )
+    except BaseException:  # Keras then does not end its callbacks
+        stop_on_interrupt.on_train_end()
+        progress.on_train_end()
+        raise
     return not stop_on_interrupt.interrupted
 
 
