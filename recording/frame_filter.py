@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from recording.sensors import View
 from segmentation.errors import UserError
-from segmentation.labels import LabelTable
+from segmentation.labels.label_table import LabelTable
 from segmentation.types import UInt8Array
 
 STRIDE = 2  # every second pixel, in both directions, is enough to see what an image shows

@@ -13,10 +13,10 @@ from typing import Any
 
 from recording.frame_rows import FrameRows, read_rows
 from recording.run import image_number
-from segmentation.atomic_write import remove_temporary_files
 from segmentation.dataset.layout import FRAME_COLUMNS, FRAME_TABLE, IDS, IMAGE, png_kinds, png_names, png_path
 from segmentation.errors import UserError
-from segmentation.regular_file import require_regular_file
+from segmentation.files.atomic_write import remove_temporary_files
+from segmentation.files.regular_file import require_regular_file
 from segmentation.types import Size
 
 

@@ -12,7 +12,7 @@ import cv2
 from tqdm import tqdm
 
 from recording.sensors import View
-from segmentation.labels import LabelTable
+from segmentation.labels.label_table import LabelTable
 from segmentation.types import UInt8Array
 from segmentation.visualization import overlay
 

@@ -11,11 +11,11 @@ import numpy as np
 
 from recording.frame_log import FrameLog
 from recording.sensors import SENSORS, View
-from segmentation.atomic_write import atomic_write, atomic_write_together, remove_files
 from segmentation.dataset.layout import COLOURED_IDS, IMAGE, LABEL_TABLE, png_path
 from segmentation.errors import UserError
-from segmentation.images import encode_ids, encode_image
-from segmentation.labels import LabelTable, carla_label_table, read_label_table
+from segmentation.files.atomic_write import atomic_write, atomic_write_together, remove_files
+from segmentation.files.images import encode_ids, encode_image
+from segmentation.labels.label_table import LabelTable, carla_label_table, read_label_table
 
 QUEUED_PER_THREAD = 2  # views that may wait for each thread; then `write` waits too, so that memory stays bounded
 

@@ -9,9 +9,9 @@ from typing import Any
 import keras
 
 from segmentation import optimizers  # noqa: F401  registers the optimizers that a file may name
-from segmentation.atomic_write import atomic_write
 from segmentation.backend import worth_compiling
-from segmentation.labels import LabelTable
+from segmentation.files.atomic_write import atomic_write
+from segmentation.labels.label_table import LabelTable
 from segmentation.model_archive import METADATA, read_metadata, readable, require_plain_weights
 from segmentation.networks.registry import import_networks
 from segmentation.types import Size

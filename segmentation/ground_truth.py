@@ -7,8 +7,8 @@ import numpy as np
 
 from segmentation.dataset.samples import Dataset, Sample
 from segmentation.errors import UserError
-from segmentation.id_counts import ALL_IDS, count_classes, count_ids, count_unknown, describe_ids, share
-from segmentation.labels import VOID, LabelTable
+from segmentation.labels.id_counts import ALL_IDS, count_classes, count_ids, count_unknown, describe_ids, share
+from segmentation.labels.label_table import VOID, LabelTable
 from segmentation.problems import NAMED, list_some
 from segmentation.types import UInt8Array
 

@@ -9,13 +9,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from segmentation.atomic_write import remove_temporary_files
 from segmentation.checkpoint import TrainedModel
 from segmentation.dataset.layout import COLOURED_IDS, IDS, png_path
 from segmentation.errors import UserError
-from segmentation.images import resize_image, write_png
-from segmentation.labels import LabelTable
-from segmentation.lock import exclusive
+from segmentation.files.atomic_write import remove_temporary_files
+from segmentation.files.images import resize_image, write_png
+from segmentation.files.lock import exclusive
+from segmentation.labels.label_table import LabelTable
 from segmentation.types import UInt8Array
 from segmentation.visualization import draw_panel, overlay
 

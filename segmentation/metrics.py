@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from segmentation.labels import VOID
+from segmentation.labels.label_table import VOID
 from segmentation.types import UInt8Array
 
 ConfusionMatrix = npt.NDArray[np.int64]

@@ -16,8 +16,8 @@ from typing import IO, Any
 import h5py
 
 from segmentation.errors import UserError
-from segmentation.labels import LabelTable, parse_label_table
-from segmentation.regular_file import require_regular_file
+from segmentation.files.regular_file import require_regular_file
+from segmentation.labels.label_table import LabelTable, parse_label_table
 from segmentation.types import Size
 
 METADATA = "segmentation.json"  # our entry in the archive that Keras writes

@@ -6,10 +6,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from segmentation.atomic_write import remove_temporary_files_of
 from segmentation.errors import UserError
-from segmentation.lock import exclusive
-from segmentation.regular_file import require_regular_file
+from segmentation.files.atomic_write import remove_temporary_files_of
+from segmentation.files.lock import exclusive
+from segmentation.files.regular_file import require_regular_file
 
 RESERVED = ("_last", "_previous")  # ends of names of files beside a best model
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from segmentation.labels import LabelTable
+from segmentation.labels.label_table import LabelTable
 from segmentation.types import UInt8Array
 
 MARGIN = 8  # pixels around and between tiles

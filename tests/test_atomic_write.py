@@ -7,14 +7,14 @@ from pathlib import Path
 import filelock
 import pytest
 
-from segmentation.atomic_write import (
+from segmentation.errors import UserError
+from segmentation.files.atomic_write import (
     atomic_write,
     atomic_write_together,
     remove_temporary_files,
     remove_temporary_files_of,
 )
-from segmentation.errors import UserError
-from segmentation.lock import exclusive
+from segmentation.files.lock import exclusive
 
 
 class Killed(BaseException):

@@ -14,8 +14,8 @@ from segmentation.dataset.data_loader import DataLoader
 from segmentation.dataset.samples import Sample, open_dataset
 from segmentation.dataset.split import Split, check_split, open_split, split_by_run
 from segmentation.errors import UserError
-from segmentation.images import resize_mask, write_png
-from segmentation.labels import VOID, parse_label_table
+from segmentation.files.images import resize_mask, write_png
+from segmentation.labels.label_table import VOID, parse_label_table
 from tests.harness.scripts import run_script
 from tests.harness.toy_dataset import COLOURS, LABELS, street
 

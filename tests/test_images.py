@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from segmentation import image_files
 from segmentation.errors import UserError
-from segmentation.image_files import decode_image, orientation
-from segmentation.images import read_image
-from segmentation.label_files import read_label
-from segmentation.labels import parse_label_table
+from segmentation.files import image_files
+from segmentation.files.image_files import decode_image, orientation
+from segmentation.files.images import read_image
+from segmentation.labels.label_files import read_label
+from segmentation.labels.label_table import parse_label_table
 from tests.harness.label_forms import TURNS, all_forms, exif_block
 from tests.harness.png_files import GREY, RGB, encode_chunk, encode_png
 from tests.harness.toy_dataset import COLOURS, LABELS, street

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from segmentation.errors import UserError
-from segmentation.label_files import read_label
-from segmentation.label_readings import voc_colormap
-from segmentation.labels import LABEL_TABLES, Label, LabelTable, parse_label_table, read_label_table
+from segmentation.labels.label_files import read_label
+from segmentation.labels.label_readings import voc_colormap
+from segmentation.labels.label_table import LABEL_TABLES, Label, LabelTable, parse_label_table, read_label_table
 from tests.harness.label_forms import all_forms, exif_block, turned
 from tests.harness.png_files import GREY, PALETTE, RGB, RGBA, encode_png
 from tests.harness.toy_dataset import COLOURS, LABELS, street

@@ -7,7 +7,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from segmentation.errors import UserError
-from segmentation.labels import LABEL_TABLES, MAX_BYTES, VOID, carla_label_table, parse_label_table, read_label_table
+from segmentation.labels.label_table import (
+    LABEL_TABLES,
+    MAX_BYTES,
+    VOID,
+    carla_label_table,
+    parse_label_table,
+    read_label_table,
+)
 from tests.harness.toy_dataset import LABELS
 
 HEADER = "id,name,red,green,blue,class\n"

@@ -11,11 +11,11 @@ import pytest
 from PIL import Image
 
 from segmentation.dataset.data_loader import DataLoader
-from segmentation.dataset.patterns import Pattern
+from segmentation.dataset.layouts.patterns import Pattern
 from segmentation.dataset.samples import open_dataset
 from segmentation.errors import UserError
-from segmentation.images import write_png
-from segmentation.labels import LABEL_TABLES, read_label_table
+from segmentation.files.images import write_png
+from segmentation.labels.label_table import LABEL_TABLES, read_label_table
 from segmentation.recipes import LIGHT
 from segmentation.training.compilation import compile_network
 from segmentation.training.loop import evaluate

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from segmentation.labels import VOID
+from segmentation.labels.label_table import VOID
 from segmentation.metrics import class_iou, confusion_matrix, mean_iou, pixel_accuracy
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from segmentation.checkpoint import TrainedModel, load_model, save_model
 from segmentation.errors import UserError
-from segmentation.labels import parse_label_table
+from segmentation.labels.label_table import parse_label_table
 from segmentation.networks.fc_densenet import fc_densenet
 from tests.harness.toy_dataset import LABELS
 

@@ -14,7 +14,7 @@ import pytest
 import tensorflow as tf
 
 from segmentation.errors import UserError
-from segmentation.labels import VOID
+from segmentation.labels.label_table import VOID
 from segmentation.networks.registry import REGISTRY, Architecture, build_network, choose_recipe
 from segmentation.recipes import LIGHT
 from segmentation.training.compilation import compile_network

@@ -6,7 +6,7 @@ from keras import layers
 from segmentation.backend import worth_compiling
 from segmentation.checkpoint import for_inference
 from segmentation.errors import UserError
-from segmentation.labels import VOID
+from segmentation.labels.label_table import VOID
 from segmentation.networks.layers import AdaptiveAveragePooling, ResizeLike
 from segmentation.networks.pspnet import AuxiliaryModel, pspnet
 

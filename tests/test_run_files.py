@@ -14,7 +14,7 @@ import pytest
 
 from segmentation.checkpoint import TrainedModel, load_model
 from segmentation.errors import UserError
-from segmentation.labels import parse_label_table
+from segmentation.labels.label_table import parse_label_table
 from segmentation.model_archive import read_metadata
 from segmentation.model_files import ModelFiles
 from segmentation.recipes import LIGHT

@@ -10,11 +10,11 @@ from PIL import Image
 from segmentation.checkpoint import TrainedModel, save_model
 from segmentation.dataset.samples import open_dataset
 from segmentation.errors import UserError
+from segmentation.files.images import write_png
+from segmentation.files.lock import exclusive
 from segmentation.ground_truth import GroundTruth
-from segmentation.images import write_png
 from segmentation.inference import segment
-from segmentation.labels import VOID, parse_label_table
-from segmentation.lock import exclusive
+from segmentation.labels.label_table import VOID, parse_label_table
 from segmentation.networks.fc_densenet import fc_densenet
 from segmentation.report import print_iou
 from tests.harness.processes import ROOT

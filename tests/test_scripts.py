@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from segmentation.inference import filter_majority
-from segmentation.labels import COLUMNS
+from segmentation.labels.label_table import COLUMNS
 from tests.harness.processes import ROOT
 from tests.harness.scripts import TINY_NETWORK, run_script
 from tests.harness.toy_dataset import street

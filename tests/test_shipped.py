@@ -3,7 +3,7 @@
 from segmentation.checkpoint import load_model
 from segmentation.dataset.samples import open_dataset
 from segmentation.inference import segment
-from segmentation.labels import LABEL_TABLES, read_label_table
+from segmentation.labels.label_table import LABEL_TABLES, read_label_table
 from segmentation.metrics import confusion_matrix, mean_iou
 from tests.harness.processes import ROOT
 

@@ -12,8 +12,8 @@ import pytest
 
 from segmentation.checkpoint import TrainedModel, load_model, save_model
 from segmentation.errors import UserError
-from segmentation.images import write_png
-from segmentation.labels import VOID, parse_label_table
+from segmentation.files.images import write_png
+from segmentation.labels.label_table import VOID, parse_label_table
 from segmentation.model_files import ModelFiles, newest_model
 from segmentation.networks.fc_densenet import fc_densenet
 from segmentation.networks.registry import choose_recipe

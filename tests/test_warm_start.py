@@ -5,7 +5,7 @@ import pytest
 
 from segmentation.checkpoint import TrainedModel, save_model
 from segmentation.errors import UserError
-from segmentation.labels import parse_label_table
+from segmentation.labels.label_table import parse_label_table
 from segmentation.networks.registry import build_network
 from segmentation.training.warm_start import warm_start
 from tests.harness.networks import randomise, small_network

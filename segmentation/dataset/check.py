@@ -13,8 +13,8 @@ from tqdm import tqdm
 
 from segmentation.dataset.samples import Dataset, Sample, open_dataset
 from segmentation.errors import UserError
-from segmentation.id_counts import ALL_IDS, IdCounts, count_classes, count_ids, count_unknown, describe_ids
-from segmentation.labels import VOID, LabelTable
+from segmentation.labels.id_counts import ALL_IDS, IdCounts, count_classes, count_ids, count_unknown, describe_ids
+from segmentation.labels.label_table import VOID, LabelTable
 from segmentation.problems import collect, printable, shorten
 from segmentation.report import literal
 from segmentation.types import UInt8Array

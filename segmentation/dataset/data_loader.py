@@ -7,8 +7,8 @@ import numpy as np
 
 from segmentation.dataset.augmentation import jitter_colour, random_crop, zoom_and_mirror
 from segmentation.dataset.samples import Sample
-from segmentation.images import resize_image, resize_mask
-from segmentation.labels import LabelTable
+from segmentation.files.images import resize_image, resize_mask
+from segmentation.labels.label_table import LabelTable
 from segmentation.types import Size, UInt8Array
 
 

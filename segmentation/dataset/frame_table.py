@@ -3,9 +3,9 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
-from segmentation.csv_table import Row, join_problems, open_table, quote, read_rows
 from segmentation.dataset.layout import FRAME_TABLE
 from segmentation.errors import UserError
+from segmentation.files.csv_table import Row, join_problems, open_table, quote, read_rows
 from segmentation.problems import LISTED, NAMED, list_some
 
 COLUMNS = ("name", "run")

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from segmentation.dataset.frame_table import read_runs
-from segmentation.dataset.known_layouts import PHOTOS, Layout, part_of
 from segmentation.dataset.layout import LABEL_TABLE
-from segmentation.dataset.layout_file import LAYOUT_FILE, read_layout_file
-from segmentation.dataset.listing import Listing, list_files
-from segmentation.dataset.pairing import Pairing, describe_problems, describe_rest, find_pairs, pair
-from segmentation.dataset.unknown_layout import (
+from segmentation.dataset.layouts.known_layouts import PHOTOS, Layout, part_of
+from segmentation.dataset.layouts.layout_file import LAYOUT_FILE, read_layout_file
+from segmentation.dataset.layouts.listing import Listing, list_files
+from segmentation.dataset.layouts.pairing import Pairing, describe_problems, describe_rest, find_pairs, pair
+from segmentation.dataset.layouts.unknown_layout import (
     describe_folder,
     explain_missing_labels,
     require_folder,
@@ -21,10 +21,10 @@ from segmentation.dataset.unknown_layout import (
     require_matches,
 )
 from segmentation.errors import UserError
-from segmentation.image_files import orientation
-from segmentation.images import read_image
-from segmentation.label_files import Encoding, read_label
-from segmentation.labels import LABEL_TABLES, LabelTable, read_label_table
+from segmentation.files.image_files import orientation
+from segmentation.files.images import read_image
+from segmentation.labels.label_files import Encoding, read_label
+from segmentation.labels.label_table import LABEL_TABLES, LabelTable, read_label_table
 from segmentation.types import UInt8Array
 
 

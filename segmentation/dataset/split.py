@@ -12,7 +12,7 @@ import numpy as np
 from segmentation.dataset.check import Report
 from segmentation.dataset.samples import Dataset, Sample, open_dataset
 from segmentation.errors import UserError
-from segmentation.labels import LabelTable
+from segmentation.labels.label_table import LabelTable
 from segmentation.problems import NAMED, list_some, printable
 
 NUM_BLOCKS = 20  # contiguous blocks of sorted names, which replace runs if none are known

@@ -13,6 +13,7 @@ import keras
 import numpy as np
 
 from segmentation.errors import UserError
+from segmentation.files.regular_file import require_regular_file
 from segmentation.model_archive import (
     KERAS_ENTRIES,
     readable,
@@ -20,7 +21,6 @@ from segmentation.model_archive import (
     require_plain_hdf5,
     require_plain_weights,
 )
-from segmentation.regular_file import require_regular_file
 
 IMAGE_SCALE = 127.5  # of `preprocess`
 IMAGENET_MEAN = (123.68, 116.779, 103.939)  # RGB, 0..255; the weights of VGG16 and ResNet50 expect it subtracted

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from segmentation.backend import worth_compiling
-from segmentation.labels import VOID
+from segmentation.labels.label_table import VOID
 from segmentation.optimizers import AdamW, Muon
 from segmentation.recipes import Recipe
 

@@ -6,9 +6,9 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 from tqdm import tqdm
 
-from segmentation.atomic_write import atomic_write
 from segmentation.checkpoint import TrainedModel
 from segmentation.errors import UserError
+from segmentation.files.atomic_write import atomic_write
 
 CURVES = {"loss": "loss", "mean_iou": "mean IoU"}
 

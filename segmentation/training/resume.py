@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from segmentation.checkpoint import TrainedModel, load_model
 from segmentation.errors import UserError
-from segmentation.labels import LabelTable
+from segmentation.labels.label_table import LabelTable
 from segmentation.model_files import ModelFiles
 from segmentation.recipes import Recipe
 from segmentation.training.compilation import learning_rate_schedule

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import keras
 
-from segmentation.atomic_write import atomic_write, temporary_path
 from segmentation.checkpoint import TrainedModel, load_model, save_model, write_model
 from segmentation.errors import UserError
+from segmentation.files.atomic_write import atomic_write, temporary_path
 from segmentation.model_archive import Metadata, read_metadata
 from segmentation.model_files import ModelFiles
 

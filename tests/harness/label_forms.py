@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from segmentation.label_readings import voc_colormap
+from segmentation.labels.label_readings import voc_colormap
 from tests.harness.png_files import GREY, GREY_ALPHA, PALETTE, RGB, RGBA, encode_png
 
 Colours = np.ndarray

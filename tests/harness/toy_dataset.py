@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from segmentation.images import write_png
+from segmentation.files.images import write_png
 
 LABELS = """id,name,red,green,blue,class
 0,Nothing,0,0,0,

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from segmentation.labels import LabelTable, parse_label_table
+from segmentation.labels.label_table import LabelTable, parse_label_table
 from tests.harness.toy_dataset import LABELS, street
 
 Encode = Callable[[np.ndarray, LabelTable], Image.Image]

@@ -14,8 +14,8 @@ from recording.server import VERSION
 from recording.writer import open_writer
 from segmentation.dataset.layout import FRAME_COLUMNS
 from segmentation.errors import UserError
-from segmentation.images import write_png
-from segmentation.labels import carla_label_table, read_label_table
+from segmentation.files.images import write_png
+from segmentation.labels.label_table import carla_label_table, read_label_table
 
 TABLE = read_label_table(carla_label_table("0.9.16"))
 ROAD, WALKER = 1, 12

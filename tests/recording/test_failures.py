@@ -14,7 +14,7 @@ import carla
 import msgpack
 import pytest
 
-from segmentation.labels import LABEL_TABLES
+from segmentation.labels.label_table import LABEL_TABLES
 from tests.harness.processes import ROOT, free_port, processes_with, start, wait_until
 from tests.harness.recorders import assert_complete, read_rows
 from tests.harness.towns import running_stub_town

@@ -14,7 +14,7 @@ from recording.preview import RecordingCounts, open_preview
 from recording.sensors import View
 from segmentation.dataset.check import check_folder
 from segmentation.dataset.layout import FRAME_COLUMNS
-from segmentation.labels import carla_label_table, read_label_table
+from segmentation.labels.label_table import carla_label_table, read_label_table
 from tests.harness.processes import wait_until
 from tests.harness.recorders import assert_complete, read_rows
 

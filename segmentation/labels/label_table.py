@@ -11,15 +11,15 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from segmentation.csv_table import Row, join_problems, open_table, quote, read_rows
 from segmentation.errors import UserError
+from segmentation.files.csv_table import Row, join_problems, open_table, quote, read_rows
 from segmentation.types import UInt8Array
 
 VOID = 255  # class index of pixels that count in no loss and no metric
 COLUMNS = ("id", "name", "red", "green", "blue", "class")
 NUMBERS = ("id", "red", "green", "blue")  # the columns of whole numbers, 0 to 255
 MAX_BYTES = 1_000_000  # 256 ids need a hundredth of it
-LABEL_TABLES = Path(__file__).parent / "label_tables"
+LABEL_TABLES = Path(__file__).parents[1] / "label_tables"
 
 
 @dataclass(frozen=True)

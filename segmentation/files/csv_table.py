@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TextIO
 
 from segmentation.errors import UserError
+from segmentation.files.regular_file import require_regular_file
 from segmentation.problems import LISTED
-from segmentation.regular_file import require_regular_file
 
 DELIMITERS = (",", ";", "\t")
 SHOWN = 60  # characters of a line or a field that a message shows

@@ -15,8 +15,8 @@ import numpy.typing as npt
 from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
 
 from segmentation.errors import UserError
-from segmentation.png_chunks import has_damaged_pixels, may_have_orientation
-from segmentation.regular_file import require_regular_file
+from segmentation.files.png_chunks import has_damaged_pixels, may_have_orientation
+from segmentation.files.regular_file import require_regular_file
 
 LABEL_SUFFIXES = (
     ".png", ".bmp", ".tif", ".tiff", ".pgm", ".ppm", ".pbm", ".pnm", ".webp", ".jpg", ".jpeg", ".jfif", ".jpe",

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from segmentation.dataset.known_layouts import Layout, known_layouts
 from segmentation.dataset.layout import IDS, IMAGE, png_path
-from segmentation.dataset.layout_file import LAYOUT_FILE
-from segmentation.dataset.layout_guess import guess_layout
-from segmentation.dataset.listing import Listing, list_files
-from segmentation.dataset.pairing import NAMED_FOLDERS, count, find_pairs, group_by_folder, pair, suffixes
+from segmentation.dataset.layouts.known_layouts import Layout, known_layouts
+from segmentation.dataset.layouts.layout_file import LAYOUT_FILE
+from segmentation.dataset.layouts.layout_guess import guess_layout
+from segmentation.dataset.layouts.listing import Listing, list_files
+from segmentation.dataset.layouts.pairing import NAMED_FOLDERS, count, find_pairs, group_by_folder, pair, suffixes
 from segmentation.errors import UserError
 from segmentation.problems import list_some
 

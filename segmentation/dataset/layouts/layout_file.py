@@ -5,12 +5,12 @@ import sys
 from pathlib import Path
 from typing import Any, get_args
 
-from segmentation.dataset.known_layouts import Layout
-from segmentation.dataset.patterns import Pattern
+from segmentation.dataset.layouts.known_layouts import Layout
+from segmentation.dataset.layouts.patterns import Pattern
 from segmentation.errors import UserError
-from segmentation.label_files import Encoding
-from segmentation.labels import LABEL_TABLES
-from segmentation.regular_file import require_regular_file
+from segmentation.files.regular_file import require_regular_file
+from segmentation.labels.label_files import Encoding
+from segmentation.labels.label_table import LABEL_TABLES
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from functools import cache
 
 from segmentation.dataset.layout import COLOURED_IDS, IDS, IMAGE
-from segmentation.dataset.patterns import Pattern
-from segmentation.label_files import Encoding
+from segmentation.dataset.layouts.patterns import Pattern
+from segmentation.labels.label_files import Encoding
 
 PARTS = {
     **{"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val"},

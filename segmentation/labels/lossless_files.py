@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from segmentation.errors import UserError
-from segmentation.image_files import DecodedImage
+from segmentation.files.image_files import DecodedImage
 
 MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "I;16", "I;16B", "I")
 """Pillow's modes that can hold ids; others are floats, or colours in another space."""

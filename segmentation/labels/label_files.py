@@ -8,12 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from segmentation.errors import UserError
-from segmentation.image_files import DecodedImage, decode_image, require_one_image
-from segmentation.label_readings import Encoding, IndexedPixels, choose_ids
-from segmentation.labels import LabelTable
-from segmentation.lossless_files import require_lossless
+from segmentation.files.image_files import DecodedImage, decode_image, require_one_image
+from segmentation.labels.label_readings import Encoding, IndexedPixels, choose_ids
+from segmentation.labels.label_table import LabelTable
+from segmentation.labels.lossless_files import require_lossless
+from segmentation.labels.unknown_colours import count_colours, describe_unknown_colours
 from segmentation.types import UInt8Array
-from segmentation.unknown_colours import count_colours, describe_unknown_colours
 
 __all__ = ["Encoding", "read_label"]
 

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from segmentation.labels import LabelTable
+from segmentation.labels.label_table import LabelTable
 from segmentation.problems import list_some
 from segmentation.types import UInt8Array
 

@@ -7,8 +7,8 @@ from difflib import SequenceMatcher
 from itertools import permutations
 from pathlib import PurePosixPath
 
-from segmentation.dataset.listing import Listing
-from segmentation.dataset.patterns import Pattern
+from segmentation.dataset.layouts.listing import Listing
+from segmentation.dataset.layouts.patterns import Pattern
 
 _LABEL_WORDS = re.compile(r"mask|label|annot|truth|gt|seg|class|target", re.IGNORECASE)
 _MAX_KINDS, _MAX_FILES = 6, 500  # of files that are compared, and files of each

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from segmentation.labels import LabelTable
+from segmentation.labels.label_table import LabelTable
 from segmentation.types import UInt8Array
 
 # Measured on labels of `dataset_test/` in colours. JPEG of quality 75 to 95 leaves a third of the pixels exact at most,

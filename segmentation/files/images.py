@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from segmentation.atomic_write import atomic_write
 from segmentation.errors import UserError
-from segmentation.image_files import decode_image, require_one_image
+from segmentation.files.atomic_write import atomic_write
+from segmentation.files.image_files import decode_image, require_one_image
 from segmentation.types import Size, UInt8Array
 
 

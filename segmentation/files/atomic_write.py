@@ -60,7 +60,7 @@ def temporary_path(path: Path) -> Path:
 def remove_temporary_files(folder: Path) -> None:
     """Remove what killed processes left in `folder` and its subfolders.
 
-    Nobody else may be writing there: see `segmentation.lock`.
+    Nobody else may be writing there: see `segmentation.files.lock`.
     """
     patterns = (f"{parent}.*.part{suffix}" for parent in ("", "*/") for suffix in ("", ".*"))
     remove_files(chain.from_iterable(folder.glob(pattern) for pattern in patterns))

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from functools import cache, cached_property
 
-from segmentation.image_files import IMAGE_SUFFIXES, OTHER_IMAGE_SUFFIXES
+from segmentation.files.image_files import IMAGE_SUFFIXES, OTHER_IMAGE_SUFFIXES
 
 _WILDCARD = re.compile(r"(\*\*/|\*+|\?|\{[^{}/]*\})")
 _REGEX = {"**/": "((?:[^/]+/)*)", "?": "([^/])"}

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from segmentation.dataset.known_layouts import Layout, known_layouts
-from segmentation.dataset.listing import Listing, is_read
-from segmentation.dataset.patterns import Pattern
+from segmentation.dataset.layouts.known_layouts import Layout, known_layouts
+from segmentation.dataset.layouts.listing import Listing, is_read
+from segmentation.dataset.layouts.patterns import Pattern
 from segmentation.problems import NAMED, list_some
 
 NAMED_FOLDERS = 5  # that a message names

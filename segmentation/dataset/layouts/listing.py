@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from segmentation.dataset.patterns import Pattern
+from segmentation.dataset.layouts.patterns import Pattern
 from segmentation.errors import UserError
-from segmentation.image_files import IMAGE_SUFFIXES, LABEL_SUFFIXES, OTHER_IMAGE_SUFFIXES
+from segmentation.files.image_files import IMAGE_SUFFIXES, LABEL_SUFFIXES, OTHER_IMAGE_SUFFIXES
 
 MAX_FILES = 1_000_000
 READ_SUFFIXES = frozenset({*IMAGE_SUFFIXES, *LABEL_SUFFIXES})

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from segmentation.errors import UserError
-from segmentation.labels import LabelTable
+from segmentation.labels.label_table import LabelTable
 from segmentation.types import UInt8Array
 
 Encoding = Literal["ids", "colours", "indices"]

@@ -1,0 +1,1 @@
+"""Where datasets keep their images and labels, and how those pair."""

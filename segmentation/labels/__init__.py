@@ -1,0 +1,1 @@
+"""Label ids: what they mean, and how label files store them."""
