@@ -31,6 +31,8 @@ from segmentation.types import Size
 if TYPE_CHECKING:
     import keras
 
+    from segmentation.checkpoint import TrainedModel
+
 # ------------------------------------------------------------------------- what most people change
 DATASET = Path("dataset")  # folder with rgb/, seg_raw/ and labels.csv
 ARCHITECTURE: Architecture = "fc_densenet"  # the network: fc_densenet, unet, segnet, pspnet, deeplabv3plus or enet
@@ -95,14 +97,12 @@ def train(split: Split, reports: Sequence[Report], files: ModelFiles) -> None:
     """Open the data, build a network, compile it, fit it, and evaluate the best one."""
     import keras
 
-    from segmentation.checkpoint import TrainedModel
     from segmentation.dataset.data_loader import DataLoader
     from segmentation.networks.dense_block import set_dense_block_implementation
-    from segmentation.training.compilation import add_weight_decay, class_weights, compile_network
+    from segmentation.training.compilation import add_weight_decay, class_weights
     from segmentation.training.curves import draw_curves
     from segmentation.training.loop import evaluate, fit
-    from segmentation.training.resume import resume
-    from segmentation.training.run_files import load_best, mark_start
+    from segmentation.training.run_files import load_best
 
     keras.utils.set_random_seed(SEED)
     keras.config.set_dtype_policy(PRECISION or best_precision())
@@ -113,15 +113,7 @@ def train(split: Split, reports: Sequence[Report], files: ModelFiles) -> None:
     training = load(split.training, split.label_table, training=True, augment=AUGMENT, crop=recipe.crop, seed=SEED)
     validation = load(split.validation, split.label_table)
 
-    settings = run_settings(split, reports)
-    if RESUME:
-        model = resume(files, settings, split.label_table, recipe, steps_per_epoch=len(training))
-        draw_curves(model, files.curves)
-    else:
-        network = build(recipe, split.label_table.class_names)
-        compile_network(network, recipe, steps_per_epoch=len(training), epochs=EPOCHS)
-        model = TrainedModel(network, split.label_table, SIZE, settings, run=uuid4().hex)
-        mark_start(model, files)
+    model = start_or_resume(split, run_settings(split, reports), recipe, files, steps_per_epoch=len(training))
     set_dense_block_implementation(model.network, DENSE_BLOCK, RECOMPUTE)
     add_weight_decay(model.network, recipe)
 
@@ -139,6 +131,27 @@ def train(split: Split, reports: Sequence[Report], files: ModelFiles) -> None:
     title = f"{files.best} on {len(split.validation)} validation images"
     print_iou(scores, split.label_table.class_names, title)
     print(f"Best model: {files.best}   curves: {files.curves}" + ("" if completed else "   continue with --resume"))
+
+
+def start_or_resume(
+    split: Split, settings: dict[str, str], recipe: Recipe, files: ModelFiles, steps_per_epoch: int
+) -> "TrainedModel":
+    """Return the model to train: a new one, or the last of an interrupted run."""
+    from segmentation.checkpoint import TrainedModel
+    from segmentation.training.compilation import compile_network
+    from segmentation.training.curves import draw_curves
+    from segmentation.training.resume import resume
+    from segmentation.training.run_files import mark_start
+
+    if RESUME:
+        model = resume(files, settings, split.label_table, recipe, steps_per_epoch)
+        draw_curves(model, files.curves)
+        return model
+    network = build(recipe, split.label_table.class_names)
+    compile_network(network, recipe, steps_per_epoch=steps_per_epoch, epochs=EPOCHS)
+    model = TrainedModel(network, split.label_table, SIZE, settings, run=uuid4().hex)
+    mark_start(model, files)
+    return model
 
 
 def chosen_recipe() -> Recipe:

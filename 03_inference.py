@@ -97,7 +97,9 @@ def check_constants() -> None:
     if OUTPUT.resolve() == IMAGES.resolve() or is_dataset(OUTPUT):
         raise UserError(f"--output is {OUTPUT}, where images and labels are; name another folder")
     if IMAGES.resolve() in OUTPUT.resolve().parents:
-        raise UserError(f"--output is {OUTPUT}, inside of {IMAGES}, whose images it would join; name another folder")
+        raise UserError(
+            f"--output is {OUTPUT}, inside {IMAGES}, so its results would count as images; name another folder"
+        )
 
 
 if __name__ == "__main__":

@@ -6,10 +6,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from segmentation.dataset.layout import MAX_FRAME_TABLE_BYTES
 from segmentation.errors import UserError
 
-MAX_SIZE = 256 << 20  # bytes; a million images take some 170 MB
-ADVICE = "fix or remove it"
+ADVICE = "fix it, or move it away and record into another --output"
 
 
 @dataclass
@@ -31,13 +31,14 @@ class FrameRows:
 def read_rows(path: Path, columns: tuple[str, ...]) -> tuple[FrameRows, int, bytes]:
     """Return the rows, the size in bytes to cut the file to, and the bytes to append then.
 
-    An incomplete last row is cut; `FrameLog.repair` adds it again. `columns` are those of a new file: one that is
+    A last row with too few values is cut, and `FrameLog.repair` adds it again; one that ends inside its last value
+    cannot be recognised. `columns` are those of a new file: one that is
     empty, or that a power cut left with a part of its first line. Raise `UserError` for a file that is too large,
     cannot be decoded, lacks the columns name and run, or has a row that is more than one line, has more values than
     columns, no name, no run, or the name of an earlier row.
     """
-    if path.stat().st_size > MAX_SIZE:
-        raise UserError(f"{path}: has more than {MAX_SIZE >> 20} MB; {ADVICE}")
+    if path.stat().st_size > MAX_FRAME_TABLE_BYTES:
+        raise UserError(f"{path}: has more than {MAX_FRAME_TABLE_BYTES >> 20} MB; {ADVICE}")
     content = path.read_bytes()
     header = (",".join(columns) + "\n").encode()
     if header.startswith(content):

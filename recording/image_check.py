@@ -1,4 +1,4 @@
-"""Check the images that come from a server before they are used: what they say of themselves may be wrong."""
+"""Check the images that come from a server before they are used: their metadata may be wrong."""
 
 import math
 from typing import Any

@@ -106,7 +106,7 @@ class GroundTruth:
                 f"{self._dataset.folder}: the model has no class {names} "
                 f"({share(pixels[unknown].sum(), pixels.sum())} of the pixels), which count as void; "
                 + (f"{self._table_name} has no class {list_some(self.unlabelled)}; " if self.unlabelled else "")
-                + "name what is alike by the name that the model has"
+                + "rename matching classes as the model names them"
             )
 
     def _void_images(self) -> Iterator[str]:

@@ -117,6 +117,10 @@ def readable(path: Path, kind: str = "a model", cure: str = "train it again") ->
         yield
     except UserError:
         raise
+    except PermissionError:
+        raise UserError(f"{path}: cannot be read (Permission denied); make it readable") from None
+    except MemoryError:
+        raise UserError(f"{path}: needs more memory than is free; free some") from None
     except Exception as error:
         lines = str(error).strip().splitlines() or [type(error).__name__]
         reason = "".join(character if character.isprintable() else "?" for character in lines[0][:MAX_REASON])

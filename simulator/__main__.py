@@ -51,13 +51,13 @@ def main() -> int:
     except KeyboardInterrupt:
         return 130
     server.start()
-    print(f"{arguments.map} listens on {arguments.host}:{server.port}; press Ctrl-C to stop.", flush=True)
     stop = threading.Event()
     signals = [signal.SIGINT, signal.SIGTERM]
     if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # ignored after `nohup`
         signals.append(signal.SIGHUP)
     for number in signals:
         signal.signal(number, lambda *_: stop.set())
+    print(f"{arguments.map} listens on {arguments.host}:{server.port}; press Ctrl-C to stop.", flush=True)
     stop.wait()
     server.stop()
     return 0

@@ -230,6 +230,27 @@ def test_parts_of_a_dataset_are_its_split(make_dataset, tmp_path, capsys):
     assert "2 images of its part 'test' are left out" in output, output
 
 
+def test_validation_folder_in_parts_gives_its_part_val(make_dataset, tmp_path, capsys):
+    folder = make_dataset()
+    for part in ("train", "val"):
+        for number in range(2):
+            image, ids = street(number)
+            write_png(tmp_path / "set" / "images" / part / f"{part}{number}.png", image)
+            write_png(tmp_path / "set" / "masks" / part / f"{part}{number}.png", ids)
+    (tmp_path / "set" / "labels.csv").write_text(LABELS)
+    split = open_split(folder, tmp_path / "set", 0.5, seed=1)
+    assert [sample.name for sample in split.validation] == ["val0", "val1"]
+    assert "images to validate on are the 2 of its part 'val'" in capsys.readouterr().out
+
+
+def test_validation_folder_with_further_colours_in_its_label_table_is_refused(make_dataset):
+    folder, other = make_dataset(), make_dataset("other")
+    row = LABELS.splitlines()[2].split(",")
+    (other / "labels.csv").write_text(LABELS + ",".join([*row[:2], "9", "9", "9", row[5]]) + "\n")
+    with pytest.raises(UserError, match=f"{other / 'labels.csv'}: differs from {folder / 'labels.csv'}"):
+        open_split(folder, other, 0.5, seed=1)
+
+
 def test_fingerprint_changes_with_names_and_contents(make_dataset):
     folder = make_dataset()
     split, reports = check_and_split(folder)

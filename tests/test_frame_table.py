@@ -86,7 +86,7 @@ def test_wrong_lines_are_named(tmp_path, text, found):
 @pytest.mark.parametrize("kind", ["pipe", "folder", "large"])
 def test_what_is_no_table_is_refused_at_once(tmp_path, monkeypatch, kind):
     path = tmp_path / "frames.csv"
-    monkeypatch.setattr(frame_table, "MAX_BYTES", len(ROWS) - 1)
+    monkeypatch.setattr(frame_table, "MAX_FRAME_TABLE_BYTES", len(ROWS) - 1)
     {"pipe": os.mkfifo, "folder": os.mkdir, "large": lambda path: path.write_text(ROWS)}[kind](path)
     start = time.monotonic()
     runs, problems, notes = read_runs(tmp_path, NAMES)

@@ -150,6 +150,15 @@ def test_pure_colours_are_ids_where_ids_are_expected_only_if_the_table_knows_the
     np.testing.assert_array_equal(read(encode_png(pixels, 8, RGB), with_id_255, "colours"), [[0, 1]])
 
 
+def test_ids_that_share_a_colour_and_a_class_are_not_ambiguous_in_a_palette(read):
+    rows = "0,a,0,0,0,A\n1,car,0,0,142,V\n2,truck,0,0,142,V\n3,road,128,64,128,R\n"
+    table = parse_label_table(f"id,name,red,green,blue,class\n{rows}", "labels.csv")
+    ids = np.array([[0, 1, 2, 3]], np.uint8)
+    for encoding in (None, "ids", "colours"):
+        content = encode_png(ids, 8, PALETTE, table.colourise_ids(ids[0]))
+        np.testing.assert_array_equal(table.ids_to_mask(read(content, table, encoding)), [[0, 1, 1, 2]])
+
+
 def jpeg(colours, **options):
     file = io.BytesIO()
     Image.fromarray(colours).save(file, "JPEG", **options)

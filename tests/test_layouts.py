@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import unicodedata
 from pathlib import Path
 
 import keras
@@ -11,6 +12,7 @@ import pytest
 from PIL import Image
 
 from segmentation.dataset.data_loader import DataLoader
+from segmentation.dataset.layouts.known_layouts import part_of
 from segmentation.dataset.layouts.patterns import Pattern
 from segmentation.dataset.samples import open_dataset
 from segmentation.errors import UserError
@@ -20,7 +22,17 @@ from segmentation.recipes import LIGHT
 from segmentation.training.compilation import compile_network
 from segmentation.training.loop import evaluate
 from tests.harness.toy_dataset import LABELS, street
-from tests.harness.toy_layouts import LAYOUTS, choose_ids, write_layout
+from tests.harness.toy_layouts import LAYOUTS, as_indices, choose_ids, write_layout
+
+
+def write_streets(folder, image, *labels, numbers=range(3)):
+    """Write streets under paths with "{n}" for their numbers, with our label table."""
+    for n in numbers:
+        for path, pixels in zip((image, *labels), (street(n)[0], *[street(n)[1]] * len(labels)), strict=True):
+            (folder / path.format(n=n)).parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pixels).save(folder / path.format(n=n))
+    (folder / "labels.csv").write_text(LABELS)
+    return folder
 
 
 def test_every_layout_has_the_same_images_ids_and_order(tmp_path):
@@ -108,6 +120,119 @@ def test_images_of_voc_without_labels_are_left_out_with_a_note(tmp_path):
     notes = "\n".join(dataset.notes)
     assert len(dataset.samples) == 2 and dataset.problems == ()
     assert "5 of 7 images have no labels" in notes and "not read: SegmentationObject/ (1 image)" in notes
+    assert "elsewhere" not in notes and "not used" not in notes
+
+    write_png(folder / "SegmentationClassAug" / "unlabelled1.png", street(1)[1])
+    (folder / "ImageSets" / "Segmentation").mkdir(parents=True)
+    (folder / "ImageSets" / "Segmentation" / "val.txt").write_text("000001\n")
+    notes = "\n".join(open_dataset(folder).notes)
+    assert "1 of these have some elsewhere (SegmentationClassAug/unlabelled1.png); keep all in one folder" in notes
+    assert "not used: ImageSets/Segmentation/val.txt; to split by these lists" in notes
+    for kind in ("JPEGImages", "SegmentationClass"):
+        (folder / kind / "val").mkdir()
+        (folder / kind / "000001.png").rename(folder / kind / "val" / "000001.png")
+    assert [sample.part for sample in open_dataset(folder).samples] == ["", "val"]
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2, 3, 4), (3, 0, 4, 1, 2)])
+@pytest.mark.parametrize("own_table", [True, False])
+def test_voc_masks_whose_palette_was_rearranged_mean_its_colours(tmp_path, order, own_table):
+    ids = street(0)[1]
+    colours = np.array(as_indices(ids, None).getpalette("RGB")).reshape(-1, 3)
+    folder = write_layout(tmp_path, "VOC", count=1)
+    if own_table:  # CVAT's: the same colours for other ids
+        rows = [f"{9 - n},x{n},{','.join(map(str, colours[n]))},c{n}" for n in range(5)]
+        (folder / "labels.csv").write_text("\n".join(["id,name,red,green,blue,class", *rows]))
+        ids_of = 9 - np.arange(5)
+    else:
+        (folder / "labels.csv").unlink()
+        ids_of = np.arange(5)
+    mask = Image.fromarray(np.argsort(order).astype(np.uint8)[ids])
+    mask.putpalette(colours[list(order)].astype(np.uint8).tobytes())
+    mask.save(folder / "SegmentationClass" / "000000.png")
+    dataset = open_dataset(folder)
+    np.testing.assert_array_equal(dataset.samples[0].read_ids(dataset.read_label_table()), ids_of[ids])
+
+
+def test_white_of_voc_masks_that_may_be_id_255_is_refused(tmp_path):
+    folder = write_layout(tmp_path, "VOC", count=1)
+    (folder / "labels.csv").write_text("id,name,red,green,blue,class\n0,a,0,0,0,A\n1,b,255,255,255,B\n255,c,1,1,1,\n")
+    white = np.uint8(255) * (street(0)[1] > 1)
+    Image.fromarray(np.dstack([white] * 3)).save(folder / "SegmentationClass" / "000000.png")
+    dataset = open_dataset(folder)
+    with pytest.raises(UserError, match="may mean ids 0, 255 or ids 0, 1, by the colours"):
+        dataset.samples[0].read_ids(dataset.read_label_table())
+
+
+@pytest.mark.parametrize(
+    ("image", "label"),
+    [
+        ("frames/{n}.jpg", "Masks/{n}.png"),
+        ("original_images/{n}.jpg", "label_images_semantic/{n}.png"),
+        ("val_images/{n}.jpg", "val_masks/{n}.png"),
+        ("Images_Train/{n}.jpg", "Masks_Train/{n}.png"),
+        ("leftImg8bit/val/x/{n}_leftImg8bit.png", "gtCoarse/val/x/{n}_gtCoarse_labelIds.png"),
+        (unicodedata.normalize("NFC", "images/é{n}.jpg"), unicodedata.normalize("NFD", "masks/é{n}.png")),
+    ],
+)
+def test_further_names_of_folders_and_files_pair(tmp_path, image, label):
+    dataset = open_dataset(write_streets(tmp_path, image, label))
+    assert dataset.problems == () and [sample.label is not None for sample in dataset.samples] == [True] * 3
+    np.testing.assert_array_equal(dataset.samples[1].read_ids(dataset.read_label_table()), street(1)[1])
+
+
+def test_fine_labels_of_cityscapes_go_before_coarse_ones(tmp_path):
+    labels = [f"{kind}/train/{{n}}_{kind}_labelIds.png" for kind in ("gtCoarse", "gtFine")]
+    dataset = open_dataset(write_streets(tmp_path, "leftImg8bit/train/{n}_leftImg8bit.png", *labels))
+    assert {sample.label.name[1:] for sample in dataset.samples} == {"_gtFine_labelIds.png"}
+
+
+def test_names_that_differ_in_capitals_are_named(tmp_path):
+    folder = write_streets(tmp_path, "images/IMG_{n}.JPG", "masks/img_{n}.png")
+    with pytest.raises(UserError, match=r"images/IMG_0\.JPG and masks/img_0\.png differ in capitals; spell"):
+        open_dataset(folder)
+    write_streets(tmp_path, "images/{n}.png", "masks/{n}.png")
+    problem = open_dataset(folder).problems[0]
+    assert problem.endswith(
+        "img_0.png: has no image; images/IMG_0.JPG differs from it only in capitals; spell them alike"
+    )
+
+
+@pytest.mark.parametrize(
+    ("folder", "part"),
+    [("train2017", "train"), ("val_images", "val"), ("dev", "val"), ("Eval", "val"), ("testing", "test")]
+    + [(name, "") for name in ("trainer", "aachen", "2017", "testament")],
+)
+def test_part_of_a_folder_is_told_by_its_first_word(folder, part):
+    assert part_of(folder) == part
+
+
+def test_label_table_is_found_above_a_part_in_capitals_and_behind_no_broken_link(tmp_path):
+    folder = write_streets(tmp_path / "set", "val/images/{n}.jpg", "val/masks/{n}.png") / "val"
+    table = open_dataset(folder).read_label_table()
+    assert open_dataset(folder).notes == (
+        f"{folder}: read as images/ and masks/, label table {tmp_path / 'set' / 'labels.csv'}",
+    )
+    (tmp_path / "set" / "labels.csv").rename(folder / "Labels.CSV")
+    assert open_dataset(folder).read_label_table() == table
+    (folder / "Labels.CSV").unlink()
+    (folder / "labels.csv").symlink_to(tmp_path / "nowhere.csv")
+    with pytest.raises(UserError, match=r"labels\.csv: no such file"):
+        open_dataset(folder).read_label_table()
+
+
+def test_masks_beside_too_few_of_the_images_are_noted_with_a_layout_toml_that_works(tmp_path):
+    write_streets(tmp_path, "{n}.jpg", numbers=range(10))
+    write_streets(tmp_path, "{n}.jpg", "{n}_mask.png", numbers=range(4))
+    dataset = open_dataset(tmp_path)
+    assert len(dataset.samples) == 14
+    note = next(
+        note for note in dataset.notes if "by their names (* beside *_mask), 4 of 10 images have labels" in note
+    )
+    with pytest.raises(UserError, match=re.escape(note)):
+        dataset.require_labels()
+    (tmp_path / "layout.toml").write_text("\n".join(re.findall(r'\w+ = "\S+"', note)))
+    assert sum(sample.label is not None for sample in open_dataset(tmp_path).samples) == 4
 
 
 def test_files_that_shrink_a_dataset_are_problems_and_foreign_ones_are_noted(make_dataset):
@@ -150,26 +275,33 @@ def test_folder_of_photos_is_read_with_its_subfolders_whatever_they_are_called(t
     image.save(tmp_path / "4.jfif", "JPEG")
     image.save(tmp_path / "without_suffix", "PNG")
     write_png(tmp_path / "out" / "panel" / "panel_1.png", street(0)[0])  # what 03 writes
+    (tmp_path / "seg").mkdir()
+    image.save(tmp_path / "seg" / "seg_8.jpg")
     dataset = open_dataset(tmp_path)
-    assert [sample.name for sample in dataset.samples] == ["1", "2", "4", "7", "seg_6"]
+    assert [sample.name for sample in dataset.samples] == ["1", "2", "4", "7", "seg_6", "seg_8"]
     assert len(dataset.problems) == 1 and "(.gif, no suffix): 3.gif, without_suffix" in dataset.problems[0]
-    assert "more/ (1 .png)" in dataset.notes[0]
+    read, unread = dataset.notes
+    assert "read as images: ./ (4 .jfif, .jpg, .png, .tif), more/ (1 .png), seg/ (1 .jpg); if some" in read
+    assert unread == f"{tmp_path}: not read, because 03 names its results like this: out/panel/ (1 .png)"
 
 
 @pytest.mark.parametrize(
-    ("image", "label"),
+    ("image", "label", "others"),
     [
-        ("bilder/img{n}.png", "wahrheit/x/gt{n}.png"),
-        ("images/IMG_{n}_left.png", "masks/M{n}_x.png"),
-        ("IMG_{n}.png", "IMG_{n}_zz.png"),
-        ("town{n}/x.png", "town{n}/y.png"),
+        ("bilder/img{n}.png", "wahrheit/x/gt{n}.png", ()),
+        ("images/IMG_{n}_left.png", "masks/M{n}_x.png", ()),
+        ("IMG_{n}.png", "IMG_{n}_class.png", ()),
+        ("town{n}/x.png", "town{n}/x_truth.png", ()),
+        ("RGB/{n}.png", "GT/LABELS/{n}.png", ("GT/COLOR/{n}.png",)),
+        ("cam/{n}_cam.png", "gt/a/{n}_labelIds.png", ("gt/a/{n}_invIds.png", "gt/a/{n}_labelTrainIds.png")),
+        ("camera/{n}.png", "semantic_camera/{n}.png", ("depth/{n}.png", "instance/{n}.png")),
     ],
 )
-def test_unknown_layout_is_answered_with_what_was_found_and_a_layout_toml_that_works(tmp_path, image, label):
-    for n in range(3):
-        write_png(tmp_path / image.format(n=n), street(n)[0])
-        write_png(tmp_path / label.format(n=n), street(n)[1])
-    (tmp_path / "labels.csv").write_text(LABELS)
+def test_unknown_layout_is_answered_with_what_was_found_and_a_layout_toml_that_works(tmp_path, image, label, others):
+    write_streets(tmp_path, image, label)
+    for other in others:  # void alone, so that they are not confused with the labels
+        for n in range(3):
+            write_png(tmp_path / other.format(n=n), 0 * street(n)[1])
     with pytest.raises(UserError, match=r"no image with labels recognised; found .*/ \(\d .png\)") as error:
         open_dataset(tmp_path).require_labels()
     (tmp_path / "layout.toml").write_text("\n".join(re.findall(r"^\w+ = .*$", str(error.value), re.MULTILINE)))
@@ -179,6 +311,25 @@ def test_unknown_layout_is_answered_with_what_was_found_and_a_layout_toml_that_w
         image, ids = sample.read_pair(dataset.read_label_table())
         np.testing.assert_array_equal(image, street(n)[0])
         np.testing.assert_array_equal(ids, street(n)[1])
+
+
+@pytest.mark.parametrize(
+    "paths",
+    [
+        ("left/{n}.png", "right/{n}.png"),
+        ("town{n}/x.png", "town{n}/y.png"),
+        ("cam/seq0/{n}.png", "cam/seq1/{n}.png", "cam/seq2/{n}.png"),
+        ("panel/panel_{n}.png", "seg/seg_{n}.png", "seg_raw/seg_raw_{n}.png"),
+        ("gt/a/{n}_invIds.png", "gt/b/{n}_labelIds.png"),
+        ("masks/a/{n}.png", "truth/{n}0.png"),
+        ("photos/a{n}.png", "b/gt{n}.png", "more/{n}.jpg", "more/a{n}.jpg"),
+    ],
+)
+def test_layout_toml_is_not_proposed_unless_names_tell_labels_from_images(tmp_path, paths):
+    write_streets(tmp_path, *paths)
+    with pytest.raises(UserError) as error:
+        open_dataset(tmp_path).require_labels()
+    assert 'images = "FOLDER/**/*.jpg"\nlabels = "OTHER_FOLDER/**/*.png"\n' in str(error.value)
 
 
 GOOD = 'images = "photos/**/cam_*.png"\nlabels = "truth/**/cam_*.class.png"\n'

@@ -124,7 +124,7 @@ def test_output_that_another_process_writes_to_or_that_lies_among_the_images_is_
     (tmp_path / "out").mkdir()
     with exclusive(tmp_path / "out" / ".lock", "busy"):
         assert "another 03_inference.py is writing there" in infer(make_dataset())
-    assert f"inside of {tmp_path}, whose images it would join" in infer(tmp_path)
+    assert f"inside {tmp_path}, so its results would count as images" in infer(tmp_path)
 
 
 def test_scores_over_a_foreign_label_table_average_the_common_classes(make_dataset, infer):
@@ -159,6 +159,18 @@ def test_unknown_ids_are_void_and_classes_match_by_name(make_dataset):
     assert masks[1] is None and truth.unlabelled == []
     assert truth.problems() == [], "a class that no pixel has is no problem"
     assert truth.coverage() == "Scores cover 1 of 1 labelled images; images without labels: 1."
+
+
+def test_labels_without_a_table_are_read_by_that_of_the_model_with_a_note(make_dataset):
+    folder = make_dataset(count=1)
+    assert read_truth(folder)[0].notes == []
+    (folder / "labels.csv").unlink()
+    truth, masks = read_truth(folder)
+    np.testing.assert_array_equal(masks[0], TABLE.ids_to_mask(street(0)[1]))
+    assert truth.notes == [f"{folder}: has no labels.csv, so its labels are read by the model's label table"]
+    (folder / "labels.csv").symlink_to(folder / "nowhere.csv")
+    with pytest.raises(UserError, match=r"labels\.csv: no such file"):
+        read_truth(folder)
 
 
 def test_many_unknown_ids_are_counted(make_dataset):

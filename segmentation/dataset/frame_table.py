@@ -1,15 +1,15 @@
 """Read which recording run every image belongs to: the columns name and run of frames.csv."""
 
+import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
-from segmentation.dataset.layout import FRAME_TABLE
+from segmentation.dataset.layout import FRAME_TABLE, MAX_FRAME_TABLE_BYTES
 from segmentation.errors import UserError
 from segmentation.files.csv_table import Row, join_problems, open_table, quote, read_rows
 from segmentation.problems import LISTED, NAMED, list_some
 
 COLUMNS = ("name", "run")
-MAX_BYTES = 100_000_000  # rows of 01 have about 150 bytes, so over 600,000 images
 LONGEST_NAME = 255  # characters of a file name
 
 
@@ -39,7 +39,7 @@ def read_runs(folder: Path, names: Collection[str]) -> tuple[dict[str, str], lis
 def _read(path: Path) -> tuple[dict[str, str], list[str]]:
     """Return the run of every name, and at most one problem, which lists the lines that are wrong."""
     runs: dict[str, str] = {}
-    with open_table(path, MAX_BYTES) as file:
+    with open_table(path, MAX_FRAME_TABLE_BYTES) as file:
         problems = join_problems(_add_rows(runs, read_rows(file, COLUMNS, str(path))))
     return runs, [f"{path}: {problems}; fix the lines or remove the file"] if problems else []
 
@@ -52,7 +52,7 @@ def _add_rows(runs: dict[str, str], rows: Iterable[Row]) -> Iterator[str]:
         if problem:
             yield f"line {row.line}: {problem}"
         else:
-            name = row.fields["name"]
+            name = unicodedata.normalize("NFC", row.fields["name"])  # as the images' names are
             runs[name], lines[name] = row.fields["run"], row.line
 
 

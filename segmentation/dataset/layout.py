@@ -18,6 +18,7 @@ FRAME_COLUMNS = (
 coordinates (x forward, y right, z up); speed of the car in m/s; width, height in pixels; fov in degrees, horizontal.
 `version` is the server's. The focal length of the pinhole camera in pixels is width / (2 tan(fov / 2)), its principal
 point the centre of the image."""
+MAX_FRAME_TABLE_BYTES = 256 << 20  # rows of a million images take some 170 MB
 
 
 def png_path(folder: Path, kind: str, name: str) -> Path:

@@ -94,13 +94,16 @@ def check_split(split: Split, reports: Sequence[Report]) -> None:
     """
     num_labelled = {image: pixels for report in reports for image, pixels in report.num_labelled.items()}
     hashes = {image: found for report in reports for image, found in report.image_hashes.items()}
+    added = [sample.image for sample in (*split.training, *split.validation) if sample.image not in num_labelled]
+    if added:
+        raise UserError(f"{added[0]}: was added during the check; wait until the folder no longer changes, then repeat")
     if not any(num_labelled[sample.image] for sample in split.training):
         raise UserError(f"{reports[0].folder}: no image to train on has a pixel with a class; label some")
     void = [sample for sample in split.validation if not num_labelled[sample.image]]
     if void:
         found = f"{len(void)} of {len(split.validation)} images to validate on have only void pixels"
         names = list_some([sample.image.name for sample in void], NAMED)
-        _tell(
+        _warn_or_refuse(
             f"{reports[-1].folder}: {found} ({names}); label them, or validate on others",
             refuse=len(void) == len(split.validation),
         )
@@ -109,7 +112,7 @@ def check_split(split: Split, reports: Sequence[Report]) -> None:
     if copies:
         example = f"{copies[0].image} is {trained[hashes[copies[0].image]].image}"
         found = f"{len(copies)} of {len(split.validation)} images to validate on are training images too ({example})"
-        _tell(
+        _warn_or_refuse(
             f"{reports[-1].folder}: {found}, which flatters the score; remove them, or validate on others",
             refuse=len(reports) > 1 or len(copies) == len(split.validation),
         )
@@ -154,7 +157,7 @@ def _without_camera(name: str) -> str:
     return re.sub(r"_camera\d+(?=$|_\d+$)", "", name)
 
 
-def _tell(sentence: str, refuse: bool) -> None:
+def _warn_or_refuse(sentence: str, refuse: bool) -> None:
     if refuse:
         raise UserError(sentence)
     print(printable(sentence))

@@ -12,7 +12,7 @@ from segmentation.errors import UserError
 
 
 @contextmanager
-def atomic_write(path: Path, advice: str = "free or change it") -> Iterator[Path]:
+def atomic_write(path: Path, advice: str = "free space, make it writable, or use another path") -> Iterator[Path]:
     """Yield a temporary path with the suffix of `path`; the file written there replaces `path` at the end.
 
     A killed process or a power cut leaves either the old file or the new one. Raise `UserError`, which ends with
@@ -38,6 +38,7 @@ def atomic_write_together(files: Mapping[Path, bytes]) -> None:
     A killed process can leave the first of them and temporary files. Raise OSError if there is no room.
     """
     temporaries = {path: temporary_path(path) for path in files}
+    written: list[Path] = []
     try:
         for path, content in files.items():
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -47,8 +48,9 @@ def atomic_write_together(files: Mapping[Path, bytes]) -> None:
                 os.fsync(file.fileno())
         for path, temporary in temporaries.items():
             temporary.rename(path)
+            written.append(path)
     except OSError:
-        remove_files([*temporaries.values(), *files])
+        remove_files([*temporaries.values(), *written])
         raise
 
 
@@ -63,19 +65,25 @@ def remove_temporary_files(folder: Path) -> None:
     Nobody else may be writing there: see `segmentation.files.lock`.
     """
     patterns = (f"{parent}.*.part{suffix}" for parent in ("", "*/") for suffix in ("", ".*"))
-    remove_files(chain.from_iterable(folder.glob(pattern) for pattern in patterns))
+    _remove_leftovers(chain.from_iterable(folder.glob(pattern) for pattern in patterns))
 
 
 def remove_temporary_files_of(paths: Iterable[Path]) -> None:
     """Remove what killed processes left of writing exactly these files, which nobody else may be writing."""
     for path in paths:
-        remove_files(path.parent.glob(f".{_digest(path)}-*.part*"))
+        _remove_leftovers(path.parent.glob(f".{_digest(path)}-*.part*"))
 
 
 def remove_files(paths: Iterable[Path]) -> None:
     """Remove files; a file that does not exist is ignored."""
     for path in paths:
         path.unlink(missing_ok=True)
+
+
+def _remove_leftovers(paths: Iterable[Path]) -> None:
+    for path in paths:
+        with suppress(OSError):  # it may belong to another user, and does no harm
+            path.unlink()
 
 
 def _digest(path: Path) -> str:

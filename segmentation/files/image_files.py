@@ -100,7 +100,7 @@ def require_one_image(path: Path, image: ImageFile.ImageFile) -> None:
     """Raise `UserError` if a file holds several images: pages or frames. A phone's second view of a photo is fine."""
     count = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
     if count > 1:
-        raise UserError(f"{path}: holds {count} images; save each in a file of its own")
+        raise UserError(f"{path}: holds {count} images; save each in its own file")
 
 
 def orientation(path: Path) -> int:
@@ -131,6 +131,10 @@ def _open(path: Path) -> Iterator[tuple[BinaryIO, ImageFile.ImageFile]]:
         raise UserError(
             f"{path}: cannot be read as an image (it is none of {', '.join(FORMATS)}, or broken); replace it"
         ) from None
+    except PermissionError:
+        raise UserError(f"{path}: cannot be read (Permission denied); make it readable") from None
+    except MemoryError:
+        raise UserError(f"{path}: needs more memory than is free; free some, or make the image smaller") from None
     except Exception as error:
         raise UserError(f"{path}: cannot be read as an image ({_reason(path, error)}); replace it") from None
 

@@ -11,7 +11,7 @@ from segmentation.errors import UserError
 
 @contextmanager
 def exclusive(lock_file: Path, busy: str) -> Iterator[None]:
-    """Hold a lock on `lock_file`, an empty file that stays. Raise `UserError(busy)` if another process holds it.
+    """Hold a lock on `lock_file`, an empty file that may stay. Raise `UserError(busy)` if another process holds it.
 
     Its folder must exist. Where files cannot be locked, as on some network drives, say so and go on without.
     """

@@ -1,4 +1,4 @@
-"""Refuse what is no regular file before it is opened: reading a pipe could wait for ever."""
+"""Refuse what is no regular file before it is opened: reading a pipe could block forever."""
 
 import stat
 from pathlib import Path
@@ -20,8 +20,10 @@ def require_regular_file(path: Path) -> None:
         mode = path.stat().st_mode
     except FileNotFoundError:
         raise
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: cannot be read ({getattr(error, 'strerror', error)}); make it readable") from None
+    except PermissionError:
+        raise UserError(f"{path}: cannot be read (Permission denied); make it readable") from None
+    except (OSError, ValueError) as error:  # a name that is too long, a circle of links, ...
+        raise UserError(f"{path}: cannot be read ({getattr(error, 'strerror', error)}); use another path") from None
     if not stat.S_ISREG(mode):
         kind = KINDS.get(stat.S_IFMT(mode), "no regular file")
         raise UserError(f"{path}: is {kind}, not a file; replace it by a file")

@@ -22,9 +22,9 @@ def read_label(path: Path, label_table: LabelTable, encoding: Encoding | None = 
     """Return the label ids (height, width) of an image file, turned as its EXIF orientation says.
 
     The content decides how they are stored: as values of any depth, in the red channel as CARLA delivers them, in
-    colours of the table, or as indices of a palette that is meant so. `encoding` is what the file's place lets expect
-    and decides only between readings that are all possible; "indices" takes grey values and palette indices literally.
-    The ids may be missing in the table.
+    colours of the table, or as indices of a palette whose indices are ids. `encoding` is what the file's folder
+    suggests and decides only between readings that are all possible; "indices" takes grey values and palette indices
+    literally. The ids may be missing in the table.
 
     Raise `UserError` for a file that cannot be read, is stored with loss, has values above 255, shows colours that the
     table does not know, or can be read in two ways.

@@ -93,7 +93,7 @@ class LabelTable:
         different classes do, because the colour then does not tell the class.
         """
         codes, ids = self._ids_by_colour
-        wanted = _colour_codes(colours)
+        wanted = colour_codes(colours)
         place = np.minimum(np.searchsorted(codes, wanted), len(codes) - 1)
         known = codes[place] == wanted
         return np.where(known, ids[place], 0).astype(np.uint8), known
@@ -144,7 +144,7 @@ class LabelTable:
                         f"ids {first.id} and {label.id} of labels.csv have one colour but two classes ({shared}); give "
                         "each its own colour, or use labels that hold ids"
                     )
-        codes = _colour_codes(np.array(list(label_of), np.uint8))
+        codes = colour_codes(np.array(list(label_of), np.uint8))
         order = np.argsort(codes)
         return codes[order], np.array([label.id for label in label_of.values()], np.uint8)[order]
 
@@ -250,6 +250,7 @@ def _add_colour(label: Label, colour: tuple[int, int, int]) -> Label:
     return label if colour in label.colours else replace(label, other_colours=(*label.other_colours, colour))
 
 
-def _colour_codes(colours: UInt8Array) -> npt.NDArray[np.int32]:
+def colour_codes(colours: UInt8Array) -> npt.NDArray[np.int32]:
+    """Return one number for every RGB colour, (..., 3) to (...)."""
     red, green, blue = np.moveaxis(colours.astype(np.int32), -1, 0)
     return (red << 16) | (green << 8) | blue

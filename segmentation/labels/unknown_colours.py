@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from segmentation.labels.label_table import LabelTable
+from segmentation.labels.label_table import LabelTable, colour_codes
 from segmentation.types import UInt8Array
 
 # Measured on labels of `dataset_test/` in colours. JPEG of quality 75 to 95 leaves a third of the pixels exact at most,
@@ -20,7 +20,7 @@ EXAMINED = 1000  # the most frequent unknown colours; a photo has tens of thousa
 
 def count_colours(pixels: UInt8Array) -> tuple[UInt8Array, npt.NDArray[np.intp]]:
     """Return the distinct colours (n, 3) of RGB pixels (height, width, 3), and how often each occurs."""
-    codes, counts = np.unique(_codes(pixels), return_counts=True)
+    codes, counts = np.unique(colour_codes(pixels), return_counts=True)
     return np.stack([codes >> 16, codes >> 8 & 255, codes & 255], axis=-1).astype(np.uint8), counts
 
 
@@ -53,7 +53,7 @@ def _cause(
     if not colours[:, :2].any() and np.isin(colours[:, 2], label_table.ids).all():
         return "its blue channel holds ids of labels.csv, so save it in the order red, green, blue"
     if colours[:, 0].any() and np.isin(colours[:, 0], label_table.ids).all():
-        return "its red channel holds ids of labels.csv, so if the others hold instances save the red one alone"
+        return "its red channel holds ids of labels.csv, so if the others hold instances save only the red one"
     unknown, unknown_shares = colours[~known], shares[~known]
     if len(unknown) >= MANY_COLOURS and unknown_shares[0] < RARE_SHARE and shares[known].sum() > 0.5:
         return "they are mixtures at edges, so export it without anti-aliasing and resize it without smoothing"
@@ -69,11 +69,7 @@ def _table_colours(label_table: LabelTable) -> UInt8Array:
 
 
 def _are_known(colours: UInt8Array, label_table: LabelTable) -> npt.NDArray[np.bool_]:
-    return np.isin(_codes(colours), _codes(_table_colours(label_table)))
-
-
-def _codes(colours: UInt8Array) -> npt.NDArray[np.int32]:
-    return colours.astype(np.int32) @ np.array([1 << 16, 1 << 8, 1], np.int32)
+    return np.isin(colour_codes(colours), colour_codes(_table_colours(label_table)))
 
 
 def _distances(colours: UInt8Array, label_table: LabelTable) -> npt.NDArray[np.intp]:

@@ -111,6 +111,7 @@ class StopOnInterrupt(keras.callbacks.Callback):
     def __init__(self) -> None:
         super().__init__()
         self.interrupted = False
+        self.previous = signal.getsignal(signal.SIGINT)  # Keras can end training that it has not begun
 
     def on_train_begin(self, logs: dict | None = None) -> None:
         """Install the handler for Ctrl-C."""

@@ -39,9 +39,12 @@ def _require_same(
     changed = [name for name in compared if trained.settings.get(name) != settings[name]]
     if changed or trained.label_table != label_table:
         what = ", ".join(changed) or "labels.csv"
-        raise UserError(f"{files.last}: was trained with a different {what}; give the same, or train without --resume")
+        raise UserError(
+            f"{files.last}: was trained with other settings ({what}); use the same, or train without --resume"
+        )
     if names_alone:
-        print(f"{files.last}: does not tell what was in its images, so only their names were compared")
+        print(f"{files.last}: has no hash of its images and labels, so only their names were compared")
+        trained.settings[CONTENTS] = settings[CONTENTS]
 
 
 def _set_epochs(trained: TrainedModel, epochs: int, recipe: Recipe, steps_per_epoch: int, files: ModelFiles) -> None:
@@ -57,6 +60,6 @@ def _set_epochs(trained: TrainedModel, epochs: int, recipe: Recipe, steps_per_ep
         trained.settings[EPOCHS] = str(epochs)
         now, end = (float(schedule(steps_per_epoch * epoch)) for epoch in (completed, epochs))
         print(
-            f"Going on from epoch {completed} to {epochs} instead of {planned}: the learning rate goes on at {now:.2g} "
-            f"and ends at {end:.2g}"
+            f"Training from epoch {completed} to {epochs} instead of {planned}: the learning rate continues at "
+            f"{now:.2g} and ends at {end:.2g}"
         )

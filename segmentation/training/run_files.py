@@ -1,4 +1,4 @@
-"""The files of a run change as one: at every moment the best model is whole, and what belongs to another run is told.
+"""Keep the files of a run consistent: the best model is always complete, and files of other runs are recognised.
 
 After an epoch, the last model is written first: if the process ends before the best one is written, `resume` writes
 that from it. A new best replaces that of an earlier run only when it is complete, which keeps the earlier one as
@@ -54,6 +54,8 @@ def require_resumable(files: ModelFiles) -> None:
                 f"{files.best}: its newest training was stopped before the first epoch was complete and left nothing "
                 f"to continue; start it again without --resume{earlier}"
             )
+    if not files.last.exists():
+        raise UserError(f"{files.last}: no such model, so there is nothing to continue; train without --resume")
     last = read_metadata(files.last)
     if not is_best_of(files.best, last) and best_epoch(last.history) < len(last.history.get("val_mean_iou", [])):
         raise UserError(

@@ -1,4 +1,4 @@
-"""Paint the textures in a process of their own, while the caller builds the town: both hold the interpreter's lock.
+"""Paint the textures in a separate process, while the caller builds the town: both hold the interpreter's lock.
 
     python -m simulator.drawing.painting SEED     writes the pickled textures to the standard output
 

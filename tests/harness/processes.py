@@ -1,4 +1,4 @@
-"""Start the project's programs in processes of their own, and wait for what they do."""
+"""Start the project's programs in separate processes, and wait for what they do."""
 
 import os
 import socket

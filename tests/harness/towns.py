@@ -1,4 +1,4 @@
-"""Run embedded towns in processes of their own: a client holds the interpreter's lock while it waits for answers."""
+"""Run embedded towns in separate processes: a client holds the interpreter's lock while it waits for answers."""
 
 import contextlib
 import re

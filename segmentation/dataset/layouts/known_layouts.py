@@ -90,18 +90,31 @@ _FOLDERS = (
     _Folders("CamVid of SegNet", _ANY_PART, f"{_ANY_PART}annot", "ids", "camvid"),
     _Folders("train/ and train_labels/", _ANY_PART, f"{_ANY_PART}_labels"),
     _Folders("train/ and train_masks/", _ANY_PART, f"{_ANY_PART}_masks"),
+    _Folders("train_images/ and train_masks/", f"{_ANY_PART}_images", f"{_ANY_PART}_masks"),
+    _Folders("train_images/ and train_labels/", f"{_ANY_PART}_images", f"{_ANY_PART}_labels"),
+    _Folders("images_train/ and masks_train/", f"images_{_ANY_PART}", f"masks_{_ANY_PART}"),
+    _Folders("images_train/ and labels_train/", f"images_{_ANY_PART}", f"labels_{_ANY_PART}"),
     _Folders("CamVid", "701_StillsRaw_full", "LabeledApproved_full", "colours", "camvid_32"),
 )
-_IMAGE_FOLDERS = ("images", "image", "imgs", "img", "JPEGImages", "photos", IMAGE)
+_IMAGE_FOLDERS = ("images", "image", "imgs", "img", "JPEGImages", "photos", "frames", "original_images", IMAGE)
 _LABEL_FOLDERS = (
     *("masks", "mask", "labels", "label", "annotations", "annotation", "gt", "ground_truth", "groundtruth", "truth"),
-    *("semantic", "segmentation", "SegmentationClass", "SegmentationClassPNG", IDS, COLOURED_IDS),
+    *("semantic", "segmentation", "SegmentationClass", "SegmentationClassPNG", "label_images_semantic"),
+    *(IDS, COLOURED_IDS),
 )
+
+
+def _cityscapes_names(kind: str) -> tuple[_Names, ...]:
+    return (
+        _Names("*_leftImg8bit", f"*_{kind}_labelIds", "ids", "cityscapes"),
+        _Names("*_leftImg8bit", f"*_{kind}_labelTrainIds", "ids", "cityscapes_train_ids"),
+        _Names("*_leftImg8bit", f"*_{kind}_color", "colours", "cityscapes"),
+    )
+
+
 _SAME_NAMES = _Names("*", "*")
 _NAMES = (
-    _Names("*_leftImg8bit", "*_gtFine_labelIds", "ids", "cityscapes"),
-    _Names("*_leftImg8bit", "*_gtFine_labelTrainIds", "ids", "cityscapes_train_ids"),
-    _Names("*_leftImg8bit", "*_gtFine_color", "colours", "cityscapes"),
+    *_cityscapes_names("gtFine"),
     _Names("*", "*_L", "colours", "camvid_32"),
     _Names("*", "*_train_id", "ids", "bdd100k"),
     _Names("*", "*_train_color", "colours", "bdd100k"),
@@ -137,9 +150,11 @@ def _recorded() -> Iterator[Layout]:
 
 
 def _cityscapes() -> Iterator[Layout]:
-    for names in _NAMES[:3]:
-        folders = _Folders("Cityscapes", f"leftImg8bit/{_ANY_PART}", f"gtFine/{_ANY_PART}", ignored=("gtFine/**/*",))
-        yield _combine(folders, names)
+    """Yield the fine labels before the coarse ones."""
+    for kind in ("gtFine", "gtCoarse"):
+        folders = _Folders("Cityscapes", f"leftImg8bit/{_ANY_PART}", f"{kind}/{_ANY_PART}", ignored=(f"{kind}/**/*",))
+        for names in _cityscapes_names(kind):
+            yield _combine(folders, names)
 
 
 def _named_folders() -> Iterator[Layout]:
@@ -197,5 +212,5 @@ PHOTOS = Layout(
     "images without labels",
     _patterns("**/*"),
     (),
-    ignored=_patterns(*(f"**/{kind}/{kind}_*" for kind in (COLOURED_IDS, IDS, "panel"))),  # what 03 writes
+    ignored=_patterns(*(f"**/{kind}/{kind}_*.png" for kind in (COLOURED_IDS, IDS, "panel"))),  # what 03 writes
 )

@@ -10,6 +10,7 @@ from segmentation.dataset.layouts.patterns import Pattern
 from segmentation.problems import NAMED, list_some
 
 NAMED_FOLDERS = 5  # that a message names
+_LISTS = "ImageSets/Segmentation/"  # where VOC lists the names of its parts
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ def find_pairs(listing: Listing) -> Pairing | None:
     """Return the pairing of the first known layout that has a pair; if none has, our own, if its files are there."""
     ours = []
     for layout in known_layouts():
-        if not layout.own and not any(listing.find(pattern) for pattern in layout.labels):
+        if not layout.own and not has_labels(listing, layout):
             continue
         pairing = pair(listing, layout)
         if pairing.paired and len(pairing.paired) >= layout.min_share * len(pairing.images):
@@ -44,6 +45,11 @@ def find_pairs(listing: Listing) -> Pairing | None:
         if layout.own and (pairing.images or pairing.unread) and (pairing.labels or layout.unlabelled):
             ours.append(pairing)
     return ours[0] if ours else None
+
+
+def has_labels(listing: Listing, layout: Layout) -> bool:
+    """Return whether any file may hold labels in this layout; quicker than to pair them."""
+    return any(listing.find(pattern) for pattern in layout.labels)
 
 
 def pair(listing: Listing, layout: Layout) -> Pairing:
@@ -66,17 +72,39 @@ def describe_problems(listing: Listing, pairing: Pairing) -> Iterator[str]:
             f"{folder / place}: {count(len(files), 'file')} of a kind that is not read ({suffixes(files)}): "
             f"{list_some(files, NAMED)}; save as PNG or remove"
         )
+    like = differing_in_capitals(pairing)
     for key in sorted(pairing.labels.keys() - pairing.images.keys()):
-        yield f"{folder / pairing.labels[key]}: has no image; add it or remove the labels"
-    yield from _unused_labels(listing, pairing)
+        if key in like:
+            cure = f"{pairing.images[like[key]]} differs from it only in capitals; spell them alike"
+        else:
+            cure = "add it or remove the labels"
+        yield f"{folder / pairing.labels[key]}: has no image; {cure}"
+    alternative, unused = _labels_elsewhere(listing, pairing)
+    if alternative and not pairing.layout.sparse:
+        yield (
+            f"{folder}: {count(len(unused), 'image')} without labels in {pairing.layout.name} would have some in "
+            f"{alternative.name}, which are not read: {list_some(unused, NAMED)}; keep all labels in one of them"
+        )
 
 
 def describe_rest(listing: Listing, pairing: Pairing) -> Iterator[str]:
-    """Yield a note about images that belong to no sample, and about images without labels in a sparse layout."""
+    """Yield notes about images that belong to no sample, images without labels in a sparse layout, and VOC's lists."""
     layout = pairing.layout
     unlabelled = len(pairing.images.keys() - pairing.labels.keys())
     if layout.sparse and unlabelled:
-        yield f"{listing.folder}: {unlabelled} of {len(pairing.images)} images have no labels and are not read"
+        _, unused = _labels_elsewhere(listing, pairing)
+        sentence = f"{listing.folder}: {unlabelled} of {len(pairing.images)} images have no labels and are not read"
+        if unused:
+            sentence += (
+                f"; {len(unused)} of these have some elsewhere ({unused[0]}); keep all in one folder, named alike"
+            )
+        yield sentence
+    lists = [_LISTS + name for name in listing.names.get(_LISTS, ()) if name in ("train.txt", "val.txt")]
+    if lists and pairing.labels:
+        yield (
+            f"{listing.folder}: not used: {', '.join(lists)}; to split by these lists, move images and labels into "
+            "subfolders train/ and val/ of the folders that they are in"
+        )
     known = {path for pattern in (*layout.images, *layout.labels, *layout.ignored) for _, path in listing.find(pattern)}
     rest = group_by_folder(path for path in listing.image_like() if path not in known)
     if rest:
@@ -126,19 +154,20 @@ def _by_key(
     return files, sorted(unread), duplicates
 
 
-def _unused_labels(listing: Listing, pairing: Pairing) -> Iterator[str]:
-    """Yield a sentence if images without labels have some in another place that the same layout could use."""
+def differing_in_capitals(pairing: Pairing) -> dict[str, str]:
+    """Return the keys of labels without an image, each with that of an unlabelled image that it equals but for case."""
+    images = {key.casefold(): key for key in pairing.images.keys() - pairing.labels.keys()}
+    labels = sorted(pairing.labels.keys() - pairing.images.keys())
+    return {key: images[key.casefold()] for key in labels if key.casefold() in images}
+
+
+def _labels_elsewhere(listing: Listing, pairing: Pairing) -> tuple[Layout | None, list[str]]:
+    """Return a layout of the same images under which some without labels have theirs, and the paths of these."""
     unlabelled = pairing.images.keys() - pairing.labels.keys()
-    if pairing.layout.sparse or not unlabelled or not pairing.labels:
-        return
-    for layout in known_layouts():
-        if layout.images == pairing.layout.images and layout != pairing.layout:
+    for layout in known_layouts() if unlabelled and pairing.labels else ():
+        if layout.images == pairing.layout.images and layout != pairing.layout and has_labels(listing, layout):
             others = pair(listing, layout).labels
             unused = sorted(others[key] for key in unlabelled & others.keys())
             if unused:
-                yield (
-                    f"{listing.folder}: {count(len(unused), 'image')} without labels in {pairing.layout.name} would "
-                    f"have some in {layout.name}, which are not read: {list_some(unused, NAMED)}; "
-                    "keep all labels in one of them"
-                )
-                return
+                return layout, unused
+    return None, []

@@ -1,6 +1,7 @@
 """Glob patterns that say which part of a path names a sample."""
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from functools import cache, cached_property
 
@@ -18,7 +19,8 @@ class Pattern:
 
     `*` matches within one name, `**` any number of folders, `?` one character and `{a,b}` either word. What they
     matched is the key: an image and a label of the same key belong together. The suffix is no part of it and compared
-    without regard to case; without one, or with `.*`, any suffix matches. `fold` ignores the case of folders too.
+    without regard to case; without one, or with `.*`, any suffix matches. `fold` ignores the case of folders too. The
+    Unicode forms of a letter, which macOS and others write differently, are equal, and NFC in the key.
     """
 
     text: str
@@ -74,7 +76,7 @@ def _split_suffix(name: str) -> tuple[str, frozenset[str]]:
 def _match(pattern: str, text: str, fold: bool) -> str | None:
     """Return what the wildcards matched: joined by "/" where the pattern has one between them, else by "_"."""
     regex, separators = _compile(pattern, fold)
-    match = regex.fullmatch(text)
+    match = regex.fullmatch(unicodedata.normalize("NFC", text))
     if not match:
         return None
     key = ""
@@ -88,7 +90,7 @@ def _match(pattern: str, text: str, fold: bool) -> str | None:
 def _compile(pattern: str, fold: bool) -> tuple[re.Pattern[str], list[str]]:
     """Return the regular expression of a pattern, and what comes before each of its wildcards in a key."""
     regex, separators, separator = "", [], ""
-    for index, part in enumerate(_WILDCARD.split(pattern)):
+    for index, part in enumerate(_WILDCARD.split(unicodedata.normalize("NFC", pattern))):
         if index % 2 == 0:
             regex += re.escape(part)
             separator = "/" if "/" in part else separator or "_"

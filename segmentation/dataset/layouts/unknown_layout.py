@@ -1,16 +1,27 @@
 """Say what is wrong with a folder that is no dataset in a known layout, and what to give instead."""
 
 import os
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 from segmentation.dataset.layout import IDS, IMAGE, png_path
-from segmentation.dataset.layouts.known_layouts import Layout, known_layouts
+from segmentation.dataset.layouts.known_layouts import PHOTOS, Layout, known_layouts
 from segmentation.dataset.layouts.layout_file import LAYOUT_FILE
 from segmentation.dataset.layouts.layout_guess import guess_layout
 from segmentation.dataset.layouts.listing import Listing, list_files
-from segmentation.dataset.layouts.pairing import NAMED_FOLDERS, count, find_pairs, group_by_folder, pair, suffixes
+from segmentation.dataset.layouts.pairing import (
+    NAMED_FOLDERS,
+    Pairing,
+    count,
+    differing_in_capitals,
+    find_pairs,
+    group_by_folder,
+    has_labels,
+    pair,
+    suffixes,
+)
 from segmentation.errors import UserError
 from segmentation.problems import list_some
 
@@ -44,24 +55,62 @@ def require_known_layout(listing: Listing) -> list[str]:
         raise UserError(
             f"{folder}: holds {count(len(below), 'dataset')}; give one of them: {list_some(below, NAMED_FOLDERS)}"
         )
-    if any(_is_unpaired(listing, layout) for layout in known_layouts()):
-        raise UserError(describe_folder(listing))
+    unpaired = [pairing for layout in known_layouts() if (pairing := _unpaired(listing, layout))]
+    if unpaired:
+        raise UserError(_describe_capitals(listing, unpaired) or describe_folder(listing))
     above = _dataset_above(listing)
     if above and above.holds == "labels":
         raise UserError(str(above))
     if above:
         return [str(above)]
-    if len(group_by_folder(listing.image_like())) > 1:
-        places = _describe_places(listing)
-        return [
-            f"{folder}: no labels recognised, all read as images: {places}; if some are labels, write {LAYOUT_FILE}"
-        ]
-    return []
+    return list(_describe_photos(listing))
+
+
+def _describe_photos(listing: Listing) -> Iterator[str]:
+    """Yield notes about a folder that is read as images alone: what may be labels, and what is not read."""
+    few = _describe_few_labels(listing)
+    places = group_by_folder(pair(listing, PHOTOS).images.values())
+    if few:
+        yield few
+    elif len(places) > 1:
+        yield (
+            f"{listing.folder}: no labels recognised, so these are read as images: {_describe_places(places)}; if some "
+            f"are labels, write {LAYOUT_FILE}"
+        )
+    results = group_by_folder(path for pattern in PHOTOS.ignored for _, path in listing.find(pattern))
+    if results:
+        yield f"{listing.folder}: not read, because 03 names its results like this: {_describe_places(results)}"
+
+
+def _describe_few_labels(listing: Listing) -> str:
+    """Return a sentence if the names of too few images say that they have labels beside them, else ""."""
+    layouts = [layout for layout in known_layouts() if layout.min_share and has_labels(listing, layout)]
+    pairings = [pair(listing, layout) for layout in layouts]
+    best = max(pairings, key=lambda pairing: len(pairing.paired), default=None)
+    if not best or not best.paired:
+        return ""
+    return (
+        f"{listing.folder}: by their names ({best.layout.name}), {len(best.paired)} of {len(best.images)} images have "
+        "labels, too few to be sure, so all files count as images; if these are labels, write "
+        f'{LAYOUT_FILE} with the lines images = "{best.layout.images[0].text}" and '
+        f'labels = "{best.layout.labels[0].text}"'
+    )
+
+
+def _describe_capitals(listing: Listing, unpaired: Iterable[Pairing]) -> str:
+    """Return a sentence if images and labels would pair but for capitals, else ""."""
+    for pairing in unpaired:
+        for label, image in differing_in_capitals(pairing).items():
+            return (
+                f"{listing.folder}: no image with labels, because {pairing.images[image]} and {pairing.labels[label]} "
+                "differ in capitals; spell their names alike"
+            )
+    return ""
 
 
 def explain_missing_labels(listing: Listing) -> str:
     """Return why no image of a folder has labels, and what to do."""
-    return str(_dataset_above(listing) or describe_folder(listing))
+    return str(_dataset_above(listing) or _describe_few_labels(listing) or describe_folder(listing))
 
 
 def require_matches(listing: Listing, layout: Layout) -> None:
@@ -73,7 +122,8 @@ def require_matches(listing: Listing, layout: Layout) -> None:
         ("labels", layout.labels[0], pairing.labels),
     ):
         if not files:
-            raise UserError(f"{path}: {key} = {pattern.text!r} matches no file; found {_describe_places(listing)}")
+            found = _describe_places(group_by_folder(listing.image_like()))
+            raise UserError(f"{path}: {key} = {pattern.text!r} matches no file; found {found}")
     if not pairing.paired:
         image, label = (sorted(files.items())[0] for files in (pairing.images, pairing.labels))
         raise UserError(
@@ -88,11 +138,11 @@ def describe_folder(listing: Listing) -> str:
     if not places:
         example = png_path(Path(), IMAGE, "NAME")
         return f"{listing.folder}: no images ({example}); record some with 01 or name another folder"
-    found = f"{listing.folder}: no image with labels recognised; found {_describe_places(listing)}"
+    found = f"{listing.folder}: no image with labels recognised; found {_describe_places(places)}"
     guess = guess_layout(listing)
     if not guess and len(places) == 1:
         return f"{found}; add labels as {png_path(Path(), IDS, 'NAME')}, or as docs/datasets.md lists"
-    images, labels = guess or ("photos/**/*.jpg", "truth/**/*_mask.png")
+    images, labels = guess or ("FOLDER/**/*.jpg", "OTHER_FOLDER/**/*.png")
     return (
         f"{found}; describe them in {listing.folder / LAYOUT_FILE}, "
         f"{'for example' if guess else 'with your names for these'}:\n"
@@ -101,8 +151,7 @@ def describe_folder(listing: Listing) -> str:
     )
 
 
-def _describe_places(listing: Listing) -> str:
-    places = group_by_folder(listing.image_like())
+def _describe_places(places: dict[str, list[str]]) -> str:
     texts = [f"{place or '.'}/ ({len(files):,} {suffixes(files)})" for place, files in places.items()]
     return list_some(texts, NAMED_FOLDERS) if texts else "no images"
 
@@ -156,10 +205,10 @@ def _top_folders(layout: Layout) -> set[str]:
     return {pattern.text.split("/")[0] for pattern in (*layout.images, *layout.labels) if "/" in pattern.text}
 
 
-def _is_unpaired(listing: Listing, layout: Layout) -> bool:
-    """Return whether there are images and labels in folders that tell them apart, though no names are equal."""
+def _unpaired(listing: Listing, layout: Layout) -> Pairing | None:
+    """Return images and labels that lie in folders which tell them apart, though no names are equal."""
     pattern = layout.labels[0].text
-    if not pattern.endswith("/**/*") or pattern.startswith("**"):
-        return False
+    if not pattern.endswith("/**/*") or pattern.startswith("**") or not has_labels(listing, layout):
+        return None
     pairing = pair(listing, layout)
-    return bool(pairing.images and pairing.labels)
+    return pairing if pairing.images and pairing.labels else None
