@@ -9,7 +9,7 @@ CHANNELS = 4  # blue, green, red, alpha; one byte each
 FOV_TOLERANCE = 0.01  # degrees; the server sends single precision
 
 
-def difference(image: Any, size: Size, fov: float) -> str:
+def describe_mismatch(image: Any, size: Size, fov: float) -> str:
     """Return what a server's image has instead of what was asked for; "" if it is as it should be.
 
     Such an image comes from a server that works differently, so that the next one is no better.

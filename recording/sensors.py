@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import cv2
 import numpy as np
 
-from recording.image_check import difference, is_finite, pose_of
+from recording.image_check import describe_mismatch, is_finite, pose_of
 from recording.server import CONTINUE, carla_calls
 from recording.synchronous_mode import ROLE
 from segmentation.dataset.layout import IDS, IMAGE
@@ -143,7 +143,7 @@ class Rig:
         """Raise `UserError` if an image differs from what was asked for."""
         size, fov = self._settings.size, self._settings.field_of_view
         for name, image in images:
-            if image is not None and (found := difference(image, size, fov)):
+            if image is not None and (found := describe_mismatch(image, size, fov)):
                 raise UserError(f"the simulator's {name} image of frame {image.frame} has {found}; {CONTINUE}")
 
 
