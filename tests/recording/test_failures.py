@@ -313,7 +313,7 @@ def kill_at_random_moments(town, start_recorder, folder, times, seed):
         recorder.wait_for_images(len(read_rows(folder)) + 1)
         time.sleep(rng.uniform(0, 0.3))
         recorder.kill()
-        contents = {path: path.stat().st_mtime_ns for path in folder.glob("*/*.png")}
+        contents = {path: path.stat().st_mtime_ns for path in folder.glob("*/[!.]*.png")}  # no temporary ones
         names = {row["name"] for row in read_rows(folder)}
         for kind in ("rgb", "seg", "seg_raw"):
             assert all((folder / kind / f"{kind}_{name}.png").exists() for name in names)
