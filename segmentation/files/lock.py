@@ -15,13 +15,14 @@ def exclusive(lock_file: Path, busy: str) -> Iterator[None]:
 
     Its folder must exist. Where files cannot be locked, as on some network drives, say so and go on without.
     """
-    lock = filelock.FileLock(lock_file, timeout=0)
+    # Not its other kind of lock, a mere file, which a killed process leaves behind.
+    lock = filelock.FileLock(lock_file, timeout=0, fallback_to_soft=False)
     try:
         lock.acquire()
     except filelock.Timeout:
         raise UserError(busy) from None
-    except (OSError, NotImplementedError) as error:
-        reason = getattr(error, "strerror", None) or error
+    except OSError as error:
+        reason = error.strerror or error
         print(f"{lock_file}: cannot be locked ({reason}); make sure that no second process writes the same files")
     try:
         yield

@@ -12,16 +12,14 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from segmentation.errors import UserError
+from segmentation.labels.id_counts import IdCounts, count_ids
 from segmentation.labels.label_table import LabelTable
 from segmentation.types import UInt8Array
 
 Encoding = Literal["ids", "colours", "indices"]
 """How labels are stored: as ids, in colours of the label table, or as indices of a palette, taken literally."""
-
-PART = 1 << 20  # pixels that are counted at a time, since NumPy takes 8 bytes for each
 
 
 @dataclass(frozen=True)
@@ -41,10 +39,9 @@ class IndexedPixels:
     is_palette: bool = False
 
     @cached_property
-    def counts(self) -> npt.NDArray[np.intp]:
-        """How many pixels have each value."""
-        parts = np.array_split(self.values.ravel(), 1 + self.values.size // PART)
-        return np.sum([np.bincount(part, minlength=len(self.colours)) for part in parts], axis=0)
+    def counts(self) -> IdCounts:
+        """How many pixels have each value, (256,)."""
+        return count_ids(self.values)
 
     @cached_property
     def used(self) -> UInt8Array:

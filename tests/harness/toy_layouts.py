@@ -109,3 +109,13 @@ def _streets(count: int, first: int) -> Iterator[tuple[str, str, np.ndarray, np.
 def _save(image: Image.Image, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     image.save(path)
+
+
+def write_streets(folder, image, *labels, numbers=range(3)):
+    """Write streets under paths with "{n}" for their numbers, with our label table."""
+    for n in numbers:
+        for path, pixels in zip((image, *labels), (street(n)[0], *[street(n)[1]] * len(labels)), strict=True):
+            (folder / path.format(n=n)).parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pixels).save(folder / path.format(n=n))
+    (folder / "labels.csv").write_text(LABELS)
+    return folder
